@@ -1,0 +1,24 @@
+"""Near misses: what a misspelt name was probably meant to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like `name`, ignoring case and underscores; None when nothing is near."""
+    from difflib import get_close_matches  # paid for only by a mistake
+
+    by_form = {_form(candidate): candidate for candidate in candidates}
+    found = get_close_matches(_form(name), by_form, n=1, cutoff=0.7)
+    return by_form[found[0]] if found else None
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
+    """The help line for a misspelt name: a near miss, or None."""
+    found = nearest(name, candidates)
+    return f"did you mean '{found}'?" if found else None
+
+
+def _form(name: str) -> str:
+    return name.lower().replace("_", "")
