@@ -75,7 +75,7 @@ class Problem:
 
 
 def merged(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems in the order of the file; one finding at one place is kept once, with its count."""
+    """The problems in the order of the file; one finding at one place is kept once, counted."""
     found: dict[tuple[str, Span], Problem] = {}
     for problem in problems:
         key = problem.code, problem.span

@@ -1,0 +1,212 @@
+"""The contract of a layer type: one class holds all that the project knows about it.
+
+Shapes leave the batch out: `(C, *spatial)` or `(features,)`. Counts are of one image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
+
+from cnncalc.argument import Kind, argument
+from cnncalc.window import Window
+
+Shape = tuple[int, ...]
+
+
+class LayerError(Exception):
+    """What is wrong with a layer or its input; the builder adds where.
+
+    `argument` names the argument to point at, None points at the layer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "CNN101",
+        argument: str | None = None,
+        help: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.code, self.argument, self.help = message, code, argument, help
+
+
+class Parameter(NamedTuple):
+    """A tensor that belongs to a layer; a buffer is stored with the model but not trained."""
+
+    shape: Shape
+    buffer: bool = False
+
+
+class Saved(NamedTuple):
+    """A tensor that the forward pass keeps for the backward pass.
+
+    `tensor` is "input" or "output" (`which` of several), or a name of the layer's own,
+    with `elements`: for each image, or once for the whole batch where not `batched`. An element
+    takes `element_bytes`; None means that of the data type. `for_weights` says that it is only
+    needed for the gradient of the weights.
+    """
+
+    tensor: str
+    which: int = 0
+    elements: int = 0
+    element_bytes: int | None = None
+    batched: bool = True
+    for_weights: bool = False
+
+
+class BackwardMacs(NamedTuple):
+    """MACs of the backward pass: for the gradient of the input, and for that of the weights."""
+
+    input: int
+    weight: int
+
+
+class Example:
+    """A layer as written in a spec, with the shapes of its inputs: tested, and shown in the docs."""
+
+    def __init__(self, text: str, *shapes: Shape) -> None:
+        self.text, self.shapes = text, shapes
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(argument,))
+class Layer:
+    """Base of all layer types; a subclass's fields are the arguments that a spec may write."""
+
+    rank: ClassVar[int] = 0
+    """Spatial axes that the type works on; 0: any number."""
+    primary: ClassVar[str | None] = None
+    """The argument that a scalar sets, as in `Linear: 10`."""
+    many: ClassVar[bool] = False
+    """Whether the type takes several inputs."""
+    view: ClassVar[bool] = False
+    """Whether the output shares the memory of the input (in eval mode)."""
+    ignored: ClassVar[tuple[str, ...]] = ()
+    """Arguments of torch that are accepted and have no effect on any number."""
+    examples: ClassVar[list[Example]]
+    abstract: ClassVar[bool] = True
+
+    def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        """Make the subclass a frozen dataclass where it adds fields."""
+        cls.abstract = abstract
+        if any(
+            "ClassVar" not in str(kind) for kind in cls.__dict__.get("__annotations__", {}).values()
+        ):
+            dataclass(frozen=True, kw_only=True)(cls)
+
+    def __post_init__(self) -> None:
+        """Bring every argument to the form that the rules use; raises LayerError."""
+        for name, kind in arguments(type(self)).items():
+            value = getattr(self, name)
+            if value is None and name in DERIVED:
+                continue
+            try:
+                object.__setattr__(self, name, kind.convert(value, self.rank))
+            except ValueError:
+                expected = kind.expected(self.rank)
+                raise LayerError(
+                    f"{name} must be {expected}, not {quoted(value)}", code="CNN007", argument=name
+                ) from None
+
+    def infer(self, *xs: Shape) -> Shape:
+        """The shape of the output; raises LayerError where the inputs do not fit."""
+        raise NotImplementedError
+
+    def outputs(self, *xs: Shape) -> tuple[Shape, ...]:
+        """The shapes of all outputs; only a type with several of them overrides this."""
+        return (self.infer(*xs),)
+
+    def assume(self, *xs: Shape) -> Shape | None:
+        """The shape to go on with after `infer` failed, or None."""
+        return None
+
+    def params(self, *xs: Shape) -> dict[str, Parameter]:
+        """Parameters and buffers by torch's names."""
+        return {}
+
+    def macs(self, *xs: Shape) -> int:
+        """Multiplications with a weight that are accumulated."""
+        return 0
+
+    def backward_macs(self, *xs: Shape) -> BackwardMacs:
+        """MACs of both gradients: for a linear map, each is as many as forward."""
+        return BackwardMacs(self.macs(*xs), self.macs(*xs))
+
+    def elementwise_flops(self, *xs: Shape) -> int:
+        """Operations beside the MACs, a transcendental function counting as one."""
+        raise NotImplementedError
+
+    def flops(self, *xs: Shape) -> int:
+        """Two for each MAC, and the elementwise operations."""
+        return 2 * self.macs(*xs) + self.elementwise_flops(*xs)
+
+    def saved(self, *xs: Shape) -> tuple[Saved, ...]:
+        """What the forward pass keeps for the backward pass."""
+        raise NotImplementedError
+
+    def window(self, *xs: Shape) -> Window:
+        """How one output cell looks at the input (of several inputs, at each of them)."""
+        raise NotImplementedError
+
+
+DERIVED = ("in_channels", "in_features", "num_features")
+"""Arguments that follow from the input: they may be left out, and are checked where written."""
+
+_arguments: dict[type[Layer], dict[str, Kind]] = {}
+
+
+def arguments(layer_type: type[Layer]) -> dict[str, Kind]:
+    """The arguments that a layer type takes, with the kind of each, in order."""
+    if layer_type not in _arguments:
+        found = fields(layer_type) if hasattr(layer_type, "__dataclass_fields__") else ()  # type: ignore[arg-type]
+        _arguments[layer_type] = {field.name: field.metadata["kind"] for field in found}
+    return _arguments[layer_type]
+
+
+def written_arguments(layer: Layer) -> dict[str, Any]:
+    """The arguments that differ from their defaults, in the form that the rules use."""
+    result = {}
+    for name, kind in arguments(type(layer)).items():
+        default = type(layer).__dataclass_fields__[name].default  # type: ignore[attr-defined]
+        value = getattr(layer, name)
+        if value != default and (name in DERIVED or not _equals(kind, default, value, layer.rank)):
+            result[name] = value
+    return result
+
+
+def _equals(kind: Kind, default: Any, value: Any, rank: int) -> bool:
+    try:
+        return bool(kind.convert(default, rank) == value)
+    except (ValueError, TypeError):
+        return False  # no default: the argument is required
+
+
+def quoted(value: Any) -> str:
+    """A value as a message shows it, in the words of YAML."""
+    words = {True: "true", False: "false", None: "null"}
+    if isinstance(value, bool) or value is None:
+        return f"'{words[value]}'"
+    text = str(list(value)) if isinstance(value, tuple) else str(value)
+    return f"'{text if len(text) <= 60 else text[:57] + '...'}'"
+
+
+def same(written: int | None, actual: int, argument: str) -> None:
+    """Check a written `in_channels` or its kin against the input; raises LayerError."""
+    if written is not None and written != actual:
+        raise LayerError(
+            f"{argument} is written as {written}, but the input has {actual}",
+            argument=argument,
+            help=f"leave {argument} out: it follows from the input",
+        )
+
+
+def saves(name: str, elements: int, *, element_bytes: int | None = None) -> Saved:
+    """A tensor of the layer's own that the backward pass needs, such as a mask."""
+    return Saved(name, elements=elements, element_bytes=element_bytes)
+
+
+SAVES_INPUT = (Saved("input"),)
+SAVES_OUTPUT = (Saved("output"),)
+SAVES_INPUT_FOR_WEIGHTS = (Saved("input", for_weights=True),)
+SAVES_NOTHING: tuple[Saved, ...] = ()

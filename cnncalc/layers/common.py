@@ -1,0 +1,55 @@
+"""Checks and size rules that several layer families share."""
+
+from __future__ import annotations
+
+from cnncalc.argument import Pair
+from cnncalc.layer import Layer, LayerError, Shape
+
+AXES = {1: "(C, L)", 2: "(C, H, W)", 3: "(C, D, H, W)"}
+
+
+def check_rank(layer: Layer, x: Shape) -> None:
+    """The input must have channels and the layer's spatial axes; raises LayerError."""
+    if len(x) == layer.rank + 1:
+        return
+    name = type(layer).__name__
+    if 2 <= len(x) <= 4:
+        right = f"did you mean '{name[:-2]}{len(x) - 1}d'?"
+    else:
+        right = f"{name} comes before Flatten, or after Unflatten"
+    raise LayerError(
+        f"{name} needs an input of {layer.rank + 1} axes {AXES[layer.rank]}, not {list(x)}",
+        help=right,
+    )
+
+
+def divides(groups: int, channels: int, what: str, argument: str = "groups") -> None:
+    """`channels` must be a multiple of `groups`; raises LayerError."""
+    if channels % groups:
+        nearest = max(g for g in range(1, min(groups, channels, 4096) + 1) if channels % g == 0)
+        raise LayerError(
+            f"{argument} {groups} does not divide {channels} {what}",
+            code="CNN103",
+            argument=argument,
+            help=f"the nearest divisor below is {nearest}",
+        )
+
+
+def window_output(n: int, f: int, s: int, d: int, pads: Pair) -> int:
+    """Windows that fit on an axis: floor((N + P_before + P_after - d(F - 1) - 1) / S) + 1.
+
+    Raises LayerError where not even one does.
+    """
+    extent = d * (f - 1) + 1
+    padded = n + sum(pads)
+    if padded < extent:
+        size = f"kernel of {f}" + (f" with dilation {d} (extent {extent})" if d > 1 else "")
+        padding = f" with padding {pads[0]} + {pads[1]} ({padded})" if sum(pads) else ""
+        raise LayerError(
+            f"a {size} does not fit into an input of {n}{padding}",
+            code="CNN102",
+            argument="kernel_size",
+            help=f"use a kernel of at most {(padded - 1) // d + 1}, more padding, "
+            f"or an earlier layer with less stride",
+        )
+    return (padded - extent) // s + 1

@@ -1,0 +1,375 @@
+"""Convolution: shared weights sliding over the input, their transpose, and unshared weights."""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnncalc.argument import Integer, OneOf, Padding, Pair, PerAxis, argument, flag, positive
+from cnncalc.layer import (
+    SAVES_INPUT_FOR_WEIGHTS,
+    Example,
+    Layer,
+    LayerError,
+    Parameter,
+    Saved,
+    Shape,
+    same,
+)
+from cnncalc.layers.common import check_rank, divides, window_output
+from cnncalc.window import Sliding, Transposed, Window
+
+
+class ConvNd(Layer, abstract=True):
+    """What all convolutions share.
+
+    Output size of an axis: floor((N + P_before + P_after - d (F - 1) - 1) / S) + 1
+    (Dumoulin and Visin 2016, A guide to convolution arithmetic, relationship 15).
+    """
+
+    out_channels: int = argument(positive)
+    kernel_size: tuple[int, ...] = argument(PerAxis(positive))
+    stride: tuple[int, ...] = argument(PerAxis(positive), default=1)
+    padding: str | tuple[Pair, ...] = argument(Padding(("same", "valid", "full")), default=0)
+    dilation: tuple[int, ...] = argument(PerAxis(positive), default=1)
+    groups: int = argument(positive, default=1)
+    bias: bool = argument(flag, default=True)
+    padding_mode: str = argument(
+        OneOf(("zeros", "reflect", "replicate", "circular")), default="zeros"
+    )
+    in_channels: int | None = argument(positive, default=None)
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Effective kernel of each axis, d(F - 1) + 1."""
+        return tuple(d * (f - 1) + 1 for f, d in zip(self.kernel_size, self.dilation, strict=True))
+
+    @property
+    def pads(self) -> tuple[Pair, ...]:
+        """Padding (before, after) of each axis; `same` puts the odd one after, as torch does."""
+        if not isinstance(self.padding, str):
+            return self.padding
+        if self.padding == "same":
+            return tuple(((k - 1) // 2, k // 2) for k in self.extents)
+        side = 1 if self.padding == "full" else 0
+        return tuple((side * (k - 1), side * (k - 1)) for k in self.extents)
+
+    def infer(self, x: Shape) -> Shape:
+        check_rank(self, x)
+        same(self.in_channels, x[0], "in_channels")
+        divides(self.groups, x[0], "input channels")
+        divides(self.groups, self.out_channels, "out_channels")
+        self._check_same(x)
+        self._check_mode(x)
+        sizes = zip(x[1:], self.kernel_size, self.stride, self.dilation, self.pads, strict=True)
+        return self.out_channels, *(window_output(*axis) for axis in sizes)
+
+    def _check_same(self, x: Shape) -> None:
+        if self.padding != "same" or set(self.stride) == {1}:
+            return
+        outs = [-(-n // s) for n, s in zip(x[1:], self.stride, strict=True)]
+        totals = [
+            max((out - 1) * s + k - n, 0)
+            for out, s, k, n in zip(outs, self.stride, self.extents, x[1:], strict=True)
+        ]
+        explicit = [[total // 2, total - total // 2] for total in totals]
+        raise LayerError(
+            f"padding 'same' is not defined for stride {max(self.stride)}",
+            code="CNN210",
+            argument="padding",
+            help=f"write the padding out; TensorFlow's 'same' is {explicit} here",
+        )
+
+    def _check_mode(self, x: Shape) -> None:
+        limit = {"reflect": 1, "circular": 0}.get(self.padding_mode)
+        if limit is None:
+            return
+        for n, pair in zip(x[1:], self.pads, strict=True):
+            if max(pair) > n - limit:
+                raise LayerError(
+                    f"{self.padding_mode} padding of {max(pair)} needs an input of at least "
+                    f"{max(pair) + limit}, not {n}",
+                    code="CNN102",
+                    argument="padding",
+                )
+
+    def assume(self, x: Shape) -> Shape | None:
+        if len(x) != self.rank + 1:
+            return None
+        return self.out_channels, *(-(-n // s) for n, s in zip(x[1:], self.stride, strict=True))
+
+    def params(self, x: Shape) -> dict[str, Parameter]:
+        weight = Parameter((self.out_channels, x[0] // self.groups, *self.kernel_size))
+        return {"weight": weight} | ({"bias": Parameter((self.out_channels,))} if self.bias else {})
+
+    def macs(self, x: Shape) -> int:
+        return prod(self.infer(x)) * (x[0] // self.groups) * prod(self.kernel_size)
+
+    def elementwise_flops(self, x: Shape) -> int:
+        return prod(self.infer(x)) if self.bias else 0
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return SAVES_INPUT_FOR_WEIGHTS
+
+    def window(self, x: Shape) -> Window:
+        axes = zip(self.kernel_size, self.stride, self.dilation, self.pads, strict=True)
+        return tuple(Sliding(f, s, d, before) for f, s, d, (before, _) in axes)
+
+
+class Conv1d(ConvNd):
+    """1-D convolution (cross-correlation) of a sequence (C, L) into (out_channels, L').
+
+    Params: out_channels x C / groups x F, and out_channels biases.
+    MACs: output elements x C / groups x F. FLOPs: 2 x MACs, and 1 an output element for the bias.
+    Source: torch.nn.Conv1d.
+    """
+
+    rank = 1
+    examples = [
+        Example("Conv1d: {out_channels: 4, kernel_size: 3}", (3, 9)),
+        Example(
+            "Conv1d: {out_channels: 4, kernel_size: 2, dilation: 4, padding: [[4, 0]]}", (2, 11)
+        ),
+        Example("Conv1d: {out_channels: 1, kernel_size: 3, stride: 2, bias: false}", (1, 7)),
+        Example("Conv1d: {out_channels: 4, kernel_size: 4, padding: same, groups: 2}", (2, 8)),
+        Example("Conv1d: {out_channels: 2, kernel_size: 3, stride: 3, padding: full}", (2, 9)),
+    ]
+
+
+class Conv2d(ConvNd):
+    """2-D convolution (cross-correlation) of a map (C, H, W) into (out_channels, H', W').
+
+    Params: out_channels x C / groups x F_h x F_w, and out_channels biases.
+    MACs: output elements x C / groups x F_h x F_w; products with padded zeros are counted.
+    FLOPs: 2 x MACs, and 1 an output element for the bias.
+    `groups` equal to C is a depthwise convolution. Source: torch.nn.Conv2d.
+    """
+
+    rank = 2
+    examples = [
+        Example("Conv2d: {out_channels: 10, kernel_size: 5, padding: 2}", (3, 32, 32)),
+        Example("Conv2d: {out_channels: 4, kernel_size: [3, 2], stride: [2, 3]}", (2, 8, 9)),
+        Example(
+            "Conv2d: {out_channels: 6, kernel_size: 3, stride: 2, padding: 1, groups: 3}", (3, 8, 7)
+        ),
+        Example(
+            "Conv2d: {out_channels: 4, kernel_size: 3, padding: 1, groups: 4, bias: false}",
+            (4, 6, 6),
+        ),
+        Example(
+            "Conv2d: {out_channels: 4, kernel_size: 3, dilation: [2, 1], padding: same}", (2, 9, 8)
+        ),
+        Example("Conv2d: {out_channels: 2, kernel_size: 4, padding: same}", (2, 7, 7)),
+        Example(
+            "Conv2d: {out_channels: 2, kernel_size: 3, stride: 2, padding: [[0, 1], [0, 1]]}",
+            (2, 8, 8),
+        ),
+        Example("Conv2d: {out_channels: 2, kernel_size: 3, padding: full}", (2, 5, 4)),
+        Example(
+            "Conv2d: {out_channels: 2, kernel_size: 3, padding: 1, padding_mode: reflect}",
+            (2, 5, 4),
+        ),
+        Example(
+            "Conv2d: {out_channels: 2, kernel_size: 3, padding: 2, padding_mode: replicate}",
+            (2, 5, 4),
+        ),
+        Example(
+            "Conv2d: {out_channels: 2, kernel_size: 5, padding: 2, padding_mode: circular}",
+            (2, 5, 4),
+        ),
+        Example("Conv2d: {out_channels: 8, kernel_size: 1}", (4, 3, 3)),
+    ]
+
+
+class Conv3d(ConvNd):
+    """3-D convolution (cross-correlation) of a volume (C, D, H, W) into (out_channels, D', H', W').
+
+    Params: out_channels x C / groups x F_d x F_h x F_w, and out_channels biases.
+    MACs: output elements x C / groups x F_d x F_h x F_w.
+    FLOPs: 2 x MACs, and 1 an output element for the bias. Source: torch.nn.Conv3d.
+    """
+
+    rank = 3
+    examples = [
+        Example("Conv3d: {out_channels: 3, kernel_size: 3, padding: 1}", (2, 4, 5, 6)),
+        Example(
+            "Conv3d: {out_channels: 4, kernel_size: [1, 3, 2], stride: [1, 2, 2], groups: 2}",
+            (2, 3, 6, 7),
+        ),
+        Example(
+            "Conv3d: {out_channels: 2, kernel_size: 2, dilation: 2, padding: [1, 0, 1]}",
+            (2, 4, 5, 4),
+        ),
+    ]
+
+
+class ConvTransposeNd(Layer, abstract=True):
+    """What all transposed convolutions share.
+
+    Output size of an axis: (N - 1) S - P_before - P_after + d (F - 1) + output_padding + 1
+    (Dumoulin and Visin 2016, A guide to convolution arithmetic, relationship 14).
+    """
+
+    out_channels: int = argument(positive)
+    kernel_size: tuple[int, ...] = argument(PerAxis(positive))
+    stride: tuple[int, ...] = argument(PerAxis(positive), default=1)
+    padding: tuple[Pair, ...] = argument(Padding(), default=0)
+    output_padding: tuple[int, ...] = argument(PerAxis(Integer(0)), default=0)
+    groups: int = argument(positive, default=1)
+    bias: bool = argument(flag, default=True)
+    dilation: tuple[int, ...] = argument(PerAxis(positive), default=1)
+    in_channels: int | None = argument(positive, default=None)
+
+    def infer(self, x: Shape) -> Shape:
+        check_rank(self, x)
+        same(self.in_channels, x[0], "in_channels")
+        divides(self.groups, x[0], "input channels")
+        divides(self.groups, self.out_channels, "out_channels")
+        return self.out_channels, *(self._size(axis, n) for axis, n in enumerate(x[1:]))
+
+    def _size(self, axis: int, n: int) -> int:
+        f, s, d = self.kernel_size[axis], self.stride[axis], self.dilation[axis]
+        before, after = self.padding[axis]
+        extra = self.output_padding[axis]
+        if extra >= max(s, d):
+            raise LayerError(
+                f"output_padding {extra} must be smaller than the stride {s} or the dilation {d}",
+                code="CNN102",
+                argument="output_padding",
+            )
+        size = (n - 1) * s - before - after + d * (f - 1) + extra + 1
+        if size < 1:
+            raise LayerError(
+                f"padding {before} + {after} crops all of the output: "
+                f"({n} - 1) * {s} - {before} - {after} + {d * (f - 1)} + {extra} + 1 = {size}",
+                code="CNN102",
+                argument="padding",
+            )
+        return size
+
+    def assume(self, x: Shape) -> Shape | None:
+        if len(x) != self.rank + 1:
+            return None
+        return self.out_channels, *(n * s for n, s in zip(x[1:], self.stride, strict=True))
+
+    def params(self, x: Shape) -> dict[str, Parameter]:
+        weight = Parameter((x[0], self.out_channels // self.groups, *self.kernel_size))
+        return {"weight": weight} | ({"bias": Parameter((self.out_channels,))} if self.bias else {})
+
+    def macs(self, x: Shape) -> int:
+        return prod(x) * (self.out_channels // self.groups) * prod(self.kernel_size)
+
+    def elementwise_flops(self, x: Shape) -> int:
+        return prod(self.infer(x)) if self.bias else 0
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return SAVES_INPUT_FOR_WEIGHTS
+
+    def window(self, x: Shape) -> Window:
+        axes = zip(self.kernel_size, self.stride, self.dilation, self.padding, strict=True)
+        return tuple(Transposed(f, s, d, before) for f, s, d, (before, _) in axes)
+
+
+class ConvTranspose1d(ConvTransposeNd):
+    """1-D transposed convolution of (C, L) into (out_channels, L').
+
+    Params: C x out_channels / groups x F, and out_channels biases.
+    MACs: input elements x out_channels / groups x F: each input value meets each weight once.
+    FLOPs: 2 x MACs, and 1 an output element for the bias. Source: torch.nn.ConvTranspose1d.
+    """
+
+    rank = 1
+    examples = [
+        Example(
+            "ConvTranspose1d: {out_channels: 3, kernel_size: 4, stride: 2, padding: 1}", (2, 5)
+        ),
+        Example(
+            "ConvTranspose1d: {out_channels: 2, kernel_size: 3, stride: 3, output_padding: 1}",
+            (2, 4),
+        ),
+    ]
+
+
+class ConvTranspose2d(ConvTransposeNd):
+    """2-D transposed convolution of (C, H, W) into (out_channels, H', W').
+
+    Params: C x out_channels / groups x F_h x F_w, and out_channels biases.
+    MACs: input elements x out_channels / groups x F_h x F_w: each input value meets each weight
+    once. (Counting output elements, as some tools do, is S_h x S_w times too much.)
+    FLOPs: 2 x MACs, and 1 an output element for the bias. Source: torch.nn.ConvTranspose2d.
+    """
+
+    rank = 2
+    examples = [
+        Example("ConvTranspose2d: {out_channels: 3, kernel_size: 2, stride: 2}", (4, 5, 6)),
+        Example(
+            "ConvTranspose2d: {out_channels: 2, kernel_size: 4, stride: 2, padding: 1, bias: false}",
+            (3, 4, 5),
+        ),
+        Example(
+            "ConvTranspose2d: {out_channels: 4, kernel_size: 3, stride: [2, 1], padding: 1, output_padding: [1, 0], groups: 2}",
+            (2, 4, 3),
+        ),
+        Example("ConvTranspose2d: {out_channels: 2, kernel_size: 3, dilation: 2}", (2, 3, 3)),
+    ]
+
+
+class ConvTranspose3d(ConvTransposeNd):
+    """3-D transposed convolution of (C, D, H, W) into (out_channels, D', H', W').
+
+    Params: C x out_channels / groups x F_d x F_h x F_w, and out_channels biases.
+    MACs: input elements x out_channels / groups x F_d x F_h x F_w.
+    FLOPs: 2 x MACs, and 1 an output element for the bias. Source: torch.nn.ConvTranspose3d.
+    """
+
+    rank = 3
+    examples = [
+        Example("ConvTranspose3d: {out_channels: 2, kernel_size: 2, stride: 2}", (3, 2, 3, 2)),
+        Example(
+            "ConvTranspose3d: {out_channels: 2, kernel_size: 3, stride: [1, 2, 2], padding: 1}",
+            (2, 2, 3, 3),
+        ),
+    ]
+
+
+class LocallyConnectedNd(ConvNd, abstract=True):
+    """A convolution whose weights are not shared: each output position has its own."""
+
+    def params(self, x: Shape) -> dict[str, Parameter]:
+        out = self.infer(x)
+        weight = Parameter((*out, x[0] // self.groups, *self.kernel_size))
+        return {"weight": weight} | ({"bias": Parameter(out)} if self.bias else {})
+
+
+class LocallyConnected1d(LocallyConnectedNd):
+    """1-D convolution of (C, L) with a weight and a bias of its own for each output position.
+
+    Params: out_channels x L' x C / groups x F, and out_channels x L' biases.
+    MACs and FLOPs as Conv1d. Source: keras.layers.LocallyConnected1D (Keras 2).
+    """
+
+    rank = 1
+    examples = [
+        Example(
+            "LocallyConnected1d: {out_channels: 1, kernel_size: 3, stride: 2, bias: false}", (1, 7)
+        ),
+        Example(
+            "LocallyConnected1d: {out_channels: 4, kernel_size: 3, padding: 1, groups: 2}", (2, 5)
+        ),
+    ]
+
+
+class LocallyConnected2d(LocallyConnectedNd):
+    """2-D convolution of (C, H, W) with a weight and a bias of its own for each output position.
+
+    Params: out_channels x H' x W' x C / groups x F_h x F_w, and out_channels x H' x W' biases.
+    MACs and FLOPs as Conv2d. Source: keras.layers.LocallyConnected2D (Keras 2).
+    """
+
+    rank = 2
+    examples = [
+        Example("LocallyConnected2d: {out_channels: 3, kernel_size: 3, padding: 1}", (2, 4, 5)),
+        Example(
+            "LocallyConnected2d: {out_channels: 2, kernel_size: [2, 3], stride: 2, dilation: [2, 1]}",
+            (2, 6, 7),
+        ),
+    ]
