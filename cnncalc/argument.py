@@ -157,6 +157,27 @@ class ListOf(NamedTuple):
         return {"anyOf": [one, {"type": "array", "items": items, "minItems": 1}]}
 
 
+class OneOrList(NamedTuple):
+    """One value, or a list of them (becomes a tuple), which mean different things."""
+
+    kind: Integer | Number
+
+    def convert(self, value: Any, rank: int) -> Any:
+        if not isinstance(value, list | tuple):
+            return self.kind.convert(value, rank)
+        if not value:
+            raise ValueError
+        return tuple(self.kind.convert(one, rank) for one in value)
+
+    def expected(self, rank: int) -> str:
+        return f"{self.kind.expected(rank)}, or a list of them"
+
+    def schema(self, rank: int) -> Schema:
+        one = self.kind.schema(rank)
+        items = {"anyOf": [one, EXPRESSION]}
+        return {"anyOf": [one, {"type": "array", "items": items, "minItems": 1}]}
+
+
 class Padding(NamedTuple):
     """Padding of a window: a word, an integer, one for each axis, or [before, after] for each axis.
 

@@ -5,7 +5,7 @@ Shapes leave the batch out: `(C, *spatial)` or `(features,)`. Counts are of one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 from cnncalc.argument import Kind, argument
@@ -98,11 +98,11 @@ class Layer:
     def __post_init__(self) -> None:
         """Bring every argument to the form that the rules use; raises LayerError."""
         for name, kind in arguments(type(self)).items():
-            value = getattr(self, name)
+            value = getattr(self, attribute(name))
             if value is None and name in DERIVED:
                 continue
             try:
-                object.__setattr__(self, name, kind.convert(value, self.rank))
+                object.__setattr__(self, attribute(name), kind.convert(value, self.rank))
             except ValueError:
                 expected = kind.expected(self.rank)
                 raise LayerError(
@@ -146,8 +146,12 @@ class Layer:
         raise NotImplementedError
 
     def window(self, *xs: Shape) -> Window:
-        """How one output cell looks at the input (of several inputs, at each of them)."""
+        """How one output cell looks at the input (of several inputs, at each of full size)."""
         raise NotImplementedError
+
+    def windows(self, *xs: Shape) -> tuple[Window, ...]:
+        """The window on each input; only a type that broadcasts some of them overrides this."""
+        return (self.window(*xs),) * len(xs)
 
 
 DERIVED = ("in_channels", "in_features", "num_features")
@@ -160,16 +164,28 @@ def arguments(layer_type: type[Layer]) -> dict[str, Kind]:
     """The arguments that a layer type takes, with the kind of each, in order."""
     if layer_type not in _arguments:
         found = fields(layer_type) if hasattr(layer_type, "__dataclass_fields__") else ()  # type: ignore[arg-type]
-        _arguments[layer_type] = {field.name: field.metadata["kind"] for field in found}
+        kinds = {field.name.removesuffix("_"): field.metadata["kind"] for field in found}
+        _arguments[layer_type] = kinds
     return _arguments[layer_type]
+
+
+def attribute(name: str) -> str:
+    """The field that holds an argument: `params_` for Opaque's `params`, as a rule has that name."""
+    return f"{name}_" if hasattr(Layer, name) else name
+
+
+def required(layer_type: type[Layer]) -> list[str]:
+    """The arguments that must be written."""
+    found = getattr(layer_type, "__dataclass_fields__", {})
+    return [name for name in arguments(layer_type) if found[attribute(name)].default is MISSING]
 
 
 def written_arguments(layer: Layer) -> dict[str, Any]:
     """The arguments that differ from their defaults, in the form that the rules use."""
     result = {}
     for name, kind in arguments(type(layer)).items():
-        default = type(layer).__dataclass_fields__[name].default  # type: ignore[attr-defined]
-        value = getattr(layer, name)
+        default = type(layer).__dataclass_fields__[attribute(name)].default  # type: ignore[attr-defined]
+        value = getattr(layer, attribute(name))
         if value != default and (name in DERIVED or not _equals(kind, default, value, layer.rank)):
             result[name] = value
     return result

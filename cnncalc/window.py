@@ -52,12 +52,17 @@ class Transposed(NamedTuple):
 
 
 class Resized(NamedTuple):
-    """Resampling from `before` to `after` positions: one tap (nearest), or two (linear)."""
+    """Resampling from `before` to `after` positions: one tap (nearest), or two (linear).
+
+    `scale` is the written factor where after / before is not exactly that (1.5 takes 5 to 7), and
+    where the positions are spaced by it (not with `align_corners`).
+    """
 
     before: int
     after: int
     linear: bool = False
     align_corners: bool = False
+    scale: float | None = None
 
 
 class Adaptive(NamedTuple):
@@ -82,6 +87,7 @@ class Reach(Enum):
     ENDS = "each unit reads one place, but positions are no longer in spatial order"
     EVERYTHING = "each unit reads the whole input"
     STATISTICS = "each unit reads one place, and the whole input through a norm"
+    UNKNOWN = "what a unit reads is not declared"
 
 
 Window = tuple[Axis, ...] | Reach

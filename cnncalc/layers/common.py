@@ -13,13 +13,28 @@ def check_rank(layer: Layer, x: Shape) -> None:
     if len(x) == layer.rank + 1:
         return
     name = type(layer).__name__
-    if 2 <= len(x) <= 4:
+    if 2 <= len(x) <= 4 and name.endswith("d"):
         right = f"did you mean '{name[:-2]}{len(x) - 1}d'?"
     else:
         right = f"{name} comes before Flatten, or after Unflatten"
     raise LayerError(
         f"{name} needs an input of {layer.rank + 1} axes {AXES[layer.rank]}, not {list(x)}",
         help=right,
+    )
+
+
+def axis_of(dim: int, x: Shape, argument: str = "dim") -> int:
+    """The index into a shape of torch's `dim`, which counts the batch as 0; raises LayerError."""
+    dims = len(x) + 1
+    position = dim + dims if dim < 0 else dim
+    if 0 < position < dims:
+        return position - 1
+    wrong = "is the batch" if position == 0 else f"does not exist in an input of {list(x)}"
+    raise LayerError(
+        f"{argument} {dim} {wrong}",
+        code="CNN007",
+        argument=argument,
+        help=f"dim 0 is the batch; write 1 to {dims - 1}, or -1 to {1 - dims}",
     )
 
 

@@ -1,0 +1,1 @@
+"""From a Graph to numbers: costs, memory, receptive fields, and the report that holds them."""

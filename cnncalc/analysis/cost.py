@@ -1,0 +1,78 @@
+"""Parameters, MACs and FLOPs of every node, and which gradients a training step computes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from cnncalc.graph import Graph, Node
+from cnncalc.layer import BackwardMacs, Shape
+
+
+class Cost(NamedTuple):
+    """The counts of one node, for one image."""
+
+    params: int
+    buffers: int
+    frozen: int
+    macs: int
+    flops: int
+    backward_macs: BackwardMacs
+
+    @property
+    def trainable(self) -> int:
+        """Parameters that training changes."""
+        return self.params - self.frozen
+
+
+def elements(shape: Shape) -> int:
+    """Elements of a tensor of that shape."""
+    return prod(shape)
+
+
+def costs(graph: Graph) -> tuple[Cost | None, ...]:
+    """The cost of each node; None where a shape is not known, or rests on an assumption."""
+    gradients = requiring_gradients(graph)
+    return tuple(_cost(graph, node, gradients) for node in graph.nodes)
+
+
+def requiring_gradients(graph: Graph) -> frozenset[int]:
+    """The values whose gradient a training step computes: those behind a trainable weight.
+
+    The gradient of the model's input is not computed, nor anything upstream of the first
+    trainable weight.
+    """
+    found: set[int] = set()
+    for node in graph.nodes:
+        if trains(graph, node) or not found.isdisjoint(node.inputs):
+            found.update(node.outputs)
+    return frozenset(found)
+
+
+def trains(graph: Graph, node: Node) -> bool:
+    """Whether the node has a weight that training changes."""
+    shapes = graph.shapes(node.inputs)
+    if node.frozen or node.layer is None or shapes is None:
+        return False
+    return any(not one.buffer for one in node.layer.params(*shapes).values())
+
+
+def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
+    shapes = graph.shapes(node.inputs)
+    unsure = any(graph.values[index].assumed for index in node.outputs)
+    if node.layer is None or shapes is None or unsure:
+        return None
+    tensors = node.layer.params(*shapes).values()
+    params = sum(elements(one.shape) for one in tensors if not one.buffer)
+    backward = node.layer.backward_macs(*shapes)
+    return Cost(
+        params=params,
+        buffers=sum(elements(one.shape) for one in tensors if one.buffer),
+        frozen=params if node.frozen else 0,
+        macs=node.layer.macs(*shapes),
+        flops=node.layer.flops(*shapes),
+        backward_macs=BackwardMacs(
+            input=0 if gradients.isdisjoint(node.inputs) else backward.input,
+            weight=0 if node.frozen else backward.weight,
+        ),
+    )

@@ -1,0 +1,570 @@
+"""The written spec -> Graph: blocks, loops and scopes are expanded and shapes inferred, in order.
+
+Expansion and shape inference are one pass, because a block may ask for the shape of its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from cnncalc.argument import ListOf, flag, natural, positive
+from cnncalc.document import Mapping, Scalar
+from cnncalc.evaluate import Argument, Arguments, Evaluator, Invoked
+from cnncalc.expression import UNKNOWN
+from cnncalc.graph import Graph, Node, Output, Scope, Value
+from cnncalc.instantiate import Instantiator
+from cnncalc.layer import LayerError, Shape
+from cnncalc.problem import Problem, Span
+from cnncalc.scope import BROKEN, Context, Flow, Missing, Tensor, Tensors
+from cnncalc.spec import (
+    Apply,
+    Block,
+    Branches,
+    Group,
+    Head,
+    Item,
+    Items,
+    Loop,
+    Spec,
+    Variant,
+)
+from cnncalc.suggest import did_you_mean
+
+MAX_LAYERS = 100_000
+MAX_ITEMS = 1_000_000
+MAX_DEPTH = 50
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What differs from the spec as written: input shapes by name, variables, a variant."""
+
+    inputs: Dict[str, Shape] = field(default_factory=dict)
+    variables: Dict[str, Any] = field(default_factory=dict)
+    variant: Variant | None = None
+
+
+class Expectation(NamedTuple):
+    """An `expect:` on one item, with the value that one expansion of the item gave."""
+
+    value: int
+    expect: Mapping
+    scope: Scope | None
+
+
+class Built(NamedTuple):
+    """The network, what is wrong with it, and the expectations of single items."""
+
+    graph: Graph
+    problems: tuple[Problem, ...]
+    expectations: tuple[Expectation, ...]
+
+
+class _Full(Exception):
+    """The network is larger than any limit allows; it has been reported."""
+
+
+def build(spec: Spec, settings: Settings | None = None) -> Built:
+    """Expand the spec and infer every shape; problems are collected, never raised."""
+    builder = _Builder(spec, settings or Settings())
+    return builder.build()
+
+
+class _Builder:
+    """One pass over one spec."""
+
+    def __init__(self, spec: Spec, settings: Settings) -> None:
+        self.spec, self.settings = spec, settings
+        self.evaluator = Evaluator()
+        self.report = self.evaluator.report
+        self.values: list[Value] = []
+        self.nodes: list[Node] = []
+        self.value_names: dict[int, str] = {}
+        self.expectations: list[Expectation] = []
+        self.steps = 0
+        self.variables: dict[str, Any] = {}
+        self.instantiator = Instantiator(spec, self.evaluator)
+
+    def build(self) -> Built:
+        inputs = self.inputs()
+        first = next(iter(inputs.values()), BROKEN)
+        top = self.context(first, Tensors(bound=dict(inputs)))
+        heads: list[Output] = []
+        outputs: list[Output] = []
+        try:
+            self.items(self.spec.items, top, "layers")
+            heads = [found for head in self.spec.heads for found in self.head(head, top, first)]
+            outputs = self.outputs(top)
+        except _Full:
+            pass
+        names = {name: t for name, t in top.bound.bound.items() if isinstance(t, int)}
+        graph = Graph(
+            file=self.spec.file,
+            name=self.spec.texts.get("name"),
+            inputs={name: t for name, t in inputs.items() if isinstance(t, int)},
+            values=tuple(self.values),
+            nodes=tuple(self.named(node) for node in self.nodes),
+            outputs=(*outputs, *heads),
+            names=names,
+            loss=self.loss(top),
+        )
+        return Built(graph, tuple(self.evaluator.problems), tuple(self.expectations))
+
+    def named(self, node: Node) -> Node:
+        """The node under the name that its output is bound to."""
+        name = self.value_names.get(node.outputs[0]) if len(node.outputs) == 1 else None
+        return node._replace(name=name) if name else node
+
+    # ---- the file
+
+    def context(self, first: Tensor, bound: Tensors) -> Context:
+        return Context(self.values, self.variables, self.variables, bound, Flow(first), first)
+
+    def inputs(self) -> dict[str, Tensor]:
+        """The model inputs; evaluates the file's variables first, which shapes may use."""
+        bare = self.context(BROKEN, Tensors())
+        self.file_variables(bare)
+        found: dict[str, Tensor] = {}
+        for name, node in self.spec.inputs:
+            shape = self.settings.inputs.get(name) or self.evaluator.checked(
+                node, ListOf(positive), "input", bare
+            )
+            self.values.append(Value(name, None if shape is UNKNOWN else shape, None))
+            found[name] = len(self.values) - 1
+        return found
+
+    def file_variables(self, bare: Context) -> None:
+        """Evaluate `vars`; the command line wins over the variant, the variant over the file."""
+        variant = self.settings.variant.settings if self.settings.variant else ()
+        changed = {name.text: node for name, node in variant}
+        for name, node in self.spec.vars:
+            self.variables[name.text] = (
+                self.settings.variables[name.text]
+                if name.text in self.settings.variables
+                else self.evaluator.value(changed.pop(name.text, node), bare)
+            )
+        for name, _ in variant:
+            if name.text in changed and name.text not in self.settings.variables:
+                help = did_you_mean(name.text, self.variables)
+                message = f"the file has no variable '{name.text}'"
+                self.report("CNN002", message, name.span, bare, help)
+
+    def head(self, head: Head, top: Context, first: Tensor) -> list[Output]:
+        """Expand a side output; its name is then visible to later heads."""
+        source = self.resolve(head.source, top) if head.source else BROKEN
+        train_only = False
+        if head.train_only is not None:
+            what = "train_only"
+            train_only = self.evaluator.checked(head.train_only, flag, what, top) is True
+        name = head.name.text
+        path = f"heads.{name}"
+        inside = top.inside(
+            Scope("head", name, path, head.name.span, None),
+            bound=Tensors(top.bound),
+            flow=Flow(source),
+            input=first,
+            head=name,
+            train_only=train_only,
+        )
+        self.items(head.items, inside, path)
+        self.bind(head.name, inside.flow.prev, top)
+        value = inside.flow.prev
+        return [Output(value, name, train_only)] if isinstance(value, int) else []
+
+    def outputs(self, top: Context) -> list[Output]:
+        if self.spec.outputs is None:
+            value = top.flow.prev
+            return [Output(value)] if isinstance(value, int) and self.nodes else []
+        found = [self.resolve(reference, top) for reference in self.spec.outputs]
+        return [Output(value) for value in found if isinstance(value, int)]
+
+    def loss(self, top: Context) -> Any:
+        if self.spec.loss is None:
+            return None
+        given = self.evaluator.arguments(self.spec.loss.value, top)
+        return self.instantiator.loss(self.spec.loss.name, given, top)
+
+    # ---- items and their modifiers, in the order for, if, repeat
+
+    def items(self, items: Items, context: Context, path: str) -> None:
+        if context.depth > MAX_DEPTH and items.items:
+            span = items.items[0].span
+            message = f"items are nested more than {MAX_DEPTH} deep"
+            self.report("CNN008", message, span, context)
+            raise _Full
+        for index, item in enumerate(items.items):
+            self.item(item, context, f"{path}.{index}" if items.listed else path)
+
+    def item(self, item: Item, context: Context, path: str) -> None:
+        if item.loop is None:
+            outputs = self.conditional(item, context, path)
+        else:
+            outputs = self.loop(item, item.loop, context, path)
+        if outputs is not None and item.names:
+            self.bind_all(item, outputs, context)
+
+    def loop(self, item: Item, loop: Loop, context: Context, path: str) -> list[Tensor] | None:
+        """Expand the item once for each row; the outputs are those of the last row."""
+        outputs = None
+        for number, row in enumerate(self.rows(loop, context)):
+            label = ", ".join(f"{name}={_short(value)}" for name, value in row.items())
+            here = f"{path}[{number}]"
+            inside = context.inside(
+                Scope("for", label, here, item.span, context.scope),
+                names=context.names | row,
+                bound=Tensors(context.bound),
+            )
+            outputs = self.conditional(item, inside, here) or outputs
+        return outputs
+
+    def rows(self, loop: Loop, context: Context) -> list[dict[str, Any]]:
+        """The loop variables of each iteration; unknown rows count once."""
+        names = [name.text for name in loop.names]
+        rows = self.evaluator.value(loop.rows, context)
+        if rows is UNKNOWN or not names:
+            return [dict.fromkeys(names, UNKNOWN)]
+        if not isinstance(rows, list):
+            message = f"'in' must be a list of rows, not '{rows}'"
+            self.report("CNN007", message, loop.rows.span, context)
+            return [dict.fromkeys(names, UNKNOWN)]
+        found = []
+        for number, row in enumerate(rows):
+            values = row if loop.several else [row]
+            if not isinstance(values, list) or len(values) != len(names):
+                count = len(values) if isinstance(values, list) else 1
+                span = getattr(loop.rows, "items", [loop.rows] * len(rows))[number].span
+                message = f"row {number + 1} has {count} values for {len(names)} loop variables"
+                self.report("CNN007", message, span, context, f"variables: {', '.join(names)}")
+                values = [UNKNOWN] * len(names)
+            found.append(dict(zip(names, values, strict=True)))
+        return found
+
+    def conditional(self, item: Item, context: Context, path: str) -> list[Tensor] | None:
+        """Expand the item unless its `if` is false, which leaves everything as it was."""
+        if item.condition is not None:
+            kept = self.evaluator.checked(item.condition, flag, "if", context)
+            if kept is False:
+                self.mark_absent(item, context)
+                return None
+        if item.repeat is None:
+            return self.single(item, context, path, "")
+        copies = self.evaluator.checked(item.repeat, natural, "repeat", context)
+        if copies is not UNKNOWN and copies > MAX_LAYERS:
+            message = f"repeat {copies} is more than {MAX_LAYERS:,} layers"
+            self.report("CNN008", message, item.repeat.span, context)
+            raise _Full
+        outputs = None
+        for copy in range(1 if copies is UNKNOWN else copies):
+            inside = replace(context, bound=Tensors(context.bound))
+            outputs = self.single(item, inside, path, f"[{copy}]")
+        if outputs is None:
+            self.mark_absent(item, context)
+        return outputs
+
+    def mark_absent(self, item: Item, context: Context) -> None:
+        """Remember why the names of an item that was left out are not bound."""
+        where = f"on line {item.span.line}"
+        for name in item.names:
+            context.bound.absent[name.text] = f"'{name.text}' is not there: its item {where} is off"
+
+    def single(self, item: Item, context: Context, path: str, copy: str) -> list[Tensor] | None:
+        """Expand one copy of an item; returns its outputs."""
+        self.steps += 1
+        if self.steps > MAX_ITEMS:
+            message = f"the spec expands to more than {MAX_ITEMS:,} items"
+            self.report("CNN008", message, item.span, context)
+            raise _Full
+        if item.trainable is not None:
+            trainable = self.evaluator.checked(item.trainable, flag, "trainable", context)
+            if trainable is False:
+                context = replace(context, frozen=True)
+        sources = None
+        if item.sources is not None:
+            sources = [self.resolve(source, context) for source in item.sources]
+        outputs = self.expand(item, sources, context, path, copy)
+        if item.expect is not None and len(outputs) == 1 and isinstance(outputs[0], int):
+            self.expectations.append(Expectation(outputs[0], item.expect, context.scope))
+        return outputs
+
+    def expand(
+        self, item: Item, sources: list[Tensor] | None, context: Context, path: str, copy: str
+    ) -> list[Tensor]:
+        head = item.head
+        if isinstance(head, Group):
+            if copy:
+                place = Scope("repeat", f"copy {copy}", path + copy, item.span, context.scope)
+                context = replace(context, scope=place)
+            return self.group(head, item, sources, context, path + copy)
+        if isinstance(head, Branches):
+            outputs = self.branches(head, item, sources, context, path + copy)
+        elif isinstance(head, Apply):
+            value = self.evaluator.value(head.value, context)
+            outputs = self.apply(value, head, sources, context, path, copy)
+        else:
+            given = self.evaluator.arguments(head.value, context)
+            outputs = self.invoke(head.name, given, sources, context, path, copy)
+        context.flow.push(
+            outputs[0]
+            if len(outputs) == 1
+            else Missing("the item before has several outputs", "refer to them by their names")
+        )
+        return outputs
+
+    def group(
+        self, head: Group, item: Item, sources: list[Tensor] | None, context: Context, path: str
+    ) -> list[Tensor]:
+        """A plain group is as if its items stood here; with `from` it counts as one item."""
+        if sources is None:
+            self.items(head.items, context.inside(context.scope), path)
+            return [context.flow.prev]
+        start = self.only(sources, item, context)
+        inside = context.inside(context.scope, flow=Flow(start))
+        self.items(head.items, inside, path)
+        context.flow.push(inside.flow.prev)
+        return [inside.flow.prev]
+
+    def only(self, sources: list[Tensor] | None, item: Item, context: Context) -> Tensor:
+        """The one tensor that an item starts from."""
+        if sources is None:
+            return context.flow.prev
+        if len(sources) != 1:
+            message = f"a group starts from one tensor, not {len(sources)}"
+            span = item.sources[-1].span if item.sources else item.span
+            self.report("CNN005", message, span, context)
+            return BROKEN
+        return sources[0]
+
+    def branches(
+        self, head: Branches, item: Item, sources: list[Tensor] | None, context: Context, path: str
+    ) -> list[Tensor]:
+        start = self.only(sources, item, context)
+        ends = []
+        for branch in head.branches:
+            name = branch.name.text
+            here = f"{path}.{name}"
+            inside = context.inside(
+                Scope("branch", name, here, branch.name.span, context.scope),
+                bound=Tensors(context.bound, branch=True),
+                flow=Flow(start),
+            )
+            if isinstance(branch.body, Items):
+                self.items(branch.body, inside, here)
+                end = self.usable(inside.flow.prev, branch.name.span, inside)
+            elif branch.body is None:
+                end = self.usable(start, branch.name.span, inside)
+            else:
+                end = self.resolve(branch.body, inside)
+            ends.append(end)
+        if head.merge is None:
+            return [BROKEN]
+        given = self.evaluator.arguments(head.merge.value, context)
+        return self.invoke(head.merge.name, given, ends, context, path, "", joined=True)
+
+    def apply(
+        self,
+        value: Any,
+        head: Apply,
+        sources: list[Tensor] | None,
+        context: Context,
+        path: str,
+        copy: str,
+    ) -> list[Tensor]:
+        """A layer or block that was passed as a value; null is the identity."""
+        span = head.value.span
+        if value is UNKNOWN:
+            return [BROKEN]
+        if value is None:
+            return [sources[0] if sources else context.flow.prev]
+        if isinstance(value, str):
+            value = Invoked(value, Arguments())
+        if not isinstance(value, Invoked):
+            message = f"apply takes a layer or block, not '{value}'"
+            self.report("CNN007", message, span, context)
+            return [BROKEN]
+        name = Scalar(value.name, value.name, span, True)
+        return self.invoke(name, value.arguments, sources, context, path, copy)
+
+    # ---- layers and blocks
+
+    def invoke(
+        self,
+        name: Scalar,
+        given: Arguments,
+        sources: list[Tensor] | None,
+        context: Context,
+        path: str,
+        copy: str,
+        *,
+        joined: bool = False,
+    ) -> list[Tensor]:
+        """Add a layer or expand a block; `joined` layers get their type as last step of the path."""
+        tensors = self.sources(name, given, sources, context)
+        block = self.spec.blocks.get(name.text)
+        if block is not None:
+            return [self.block(block, name, given, tensors, context, f"{path}.{name.text}{copy}")]
+        path = f"{path}.{name.text}" if joined else path + copy
+        return self.layer(name, given, tensors, context, path)
+
+    def sources(
+        self, name: Scalar, given: Arguments, sources: list[Tensor] | None, context: Context
+    ) -> list[Tensor]:
+        """The inputs of a layer or block: a written list, `from`, or prev."""
+        if given.references is not None:
+            if sources is not None:
+                message = f"{name.text} has its inputs twice: in its list and from elsewhere"
+                self.report("CNN005", message, name.span, context)
+            return [self.resolve(r, context) if r else BROKEN for r in given.references]
+        if sources is None:
+            return [self.usable(context.flow.prev, name.span, context)]
+        return sources
+
+    def block(
+        self,
+        block: Block,
+        name: Scalar,
+        given: Arguments,
+        tensors: list[Tensor],
+        context: Context,
+        path: str,
+    ) -> Tensor:
+        inputs = tuple(one.text for one in block.inputs)
+        if name.text in context.blocks:
+            chain = " -> ".join((*context.blocks, name.text))
+            message = f"block {name.text} calls itself: {chain}"
+            self.report("CNN104", message, name.span, context)
+            return BROKEN
+        if len(tensors) != max(1, len(inputs)):
+            wanted = f"{len(inputs)} inputs ({', '.join(inputs)})" if inputs else "one input"
+            message = f"block {name.text} takes {wanted}, not {len(tensors)}"
+            self.report("CNN005", message, name.span, context)
+            tensors = [BROKEN] * max(1, len(inputs))
+        label = str(Invoked(name.text, given._replace(primary=None)))
+        if given.primary:
+            label = f"{name.text}({_short(given.primary.value)})"
+        inside = context.inside(
+            Scope("block", label, path, name.span, context.scope),
+            names=dict(self.variables),
+            bound=Tensors(bound=dict(zip(inputs, tensors, strict=False))),
+            flow=Flow(tensors[0]),
+            input=tensors[0],
+            inputs=inputs,
+            blocks=(*context.blocks, name.text),
+        )
+        self.instantiator.fill(block, name, given, context, inside)
+        self.items(block.items, inside, path)
+        return self.usable(inside.flow.prev, name.span, inside)
+
+    def layer(
+        self, name: Scalar, given: Arguments, tensors: list[Tensor], context: Context, path: str
+    ) -> list[Tensor]:
+        if len(self.nodes) >= MAX_LAYERS:
+            message = f"the network has more than {MAX_LAYERS:,} layers"
+            self.report("CNN008", message, name.span, context)
+            raise _Full
+        made = self.instantiator.layer(name, given, len(tensors), context)
+        inputs = [t for t in tensors if isinstance(t, int)]
+        known = [self.values[t] for t in inputs]
+        assumed = made.repaired or any(value.assumed for value in known)
+        shapes: tuple[Shape | None, ...] = (None,)
+        problem = made.problem
+        if made.layer and len(inputs) == len(tensors):
+            ins = tuple(value.shape for value in known if value.shape is not None)
+            if len(ins) == len(inputs):
+                try:
+                    shapes = made.layer.outputs(*ins)
+                except LayerError as error:
+                    if not assumed:
+                        problem = self.misfit(error, name, given, context)
+                    shapes, assumed = (made.layer.assume(*ins),), True
+        first = len(self.values)
+        node = len(self.nodes)
+        for number, shape in enumerate(shapes):
+            port = f"{path}:{number}" if len(shapes) > 1 else path
+            self.values.append(Value(port, shape, node, assumed))
+        outputs = tuple(range(first, len(self.values)))
+        self.nodes.append(
+            Node(
+                path=path,
+                name=None,
+                type=made.type,
+                layer=made.layer,
+                inputs=tuple(inputs),
+                outputs=outputs,
+                scope=context.scope,
+                span=name.span,
+                head=context.head,
+                frozen=context.frozen,
+                train_only=context.train_only,
+                problem=problem,
+            )
+        )
+        return list(outputs)
+
+    def misfit(
+        self, error: LayerError, name: Scalar, given: Arguments, context: Context
+    ) -> Problem:
+        """Report a layer that does not fit its input, at the argument to blame."""
+        argument: Argument | None = None
+        if error.argument:
+            argument = given.keywords.get(error.argument, given.primary)
+        span: Span = argument.span if argument else name.span
+        return self.report(error.code, f"{error.message}", span, context, error.help)
+
+    # ---- names
+
+    def resolve(self, reference: Scalar, context: Context) -> Tensor:
+        """The tensor that a reference means; what it cannot mean is reported."""
+        found = context.find(reference.text)
+        if found is not None:
+            return self.usable(found, reference.span, context)
+        name = reference.text
+        help = did_you_mean(name, context.tensors())
+        reason = self.elsewhere(name, reference)
+        self.report(
+            "CNN104", f"no tensor is called '{name}' here{reason}", reference.span, context, help
+        )
+        return BROKEN
+
+    def elsewhere(self, name: str, reference: Scalar) -> str:
+        """Why a name that is bound somewhere is not visible."""
+        for bound in self.spec.bound_names():
+            if bound.text == name:
+                later = (bound.span.line, bound.span.column) > reference.span[1:3]
+                why = "is bound later" if later else "belongs to another scope"
+                return f": the one on line {bound.span.line} {why}"
+        return ""
+
+    def usable(self, tensor: Tensor, span: Span, context: Context) -> Tensor:
+        """The tensor; one that is missing is reported where it is needed."""
+        if isinstance(tensor, Missing) and tensor.reason is not None:
+            self.report("CNN104", tensor.reason, span, context, tensor.help)
+            return BROKEN
+        return tensor
+
+    def bind_all(self, item: Item, outputs: list[Tensor], context: Context) -> None:
+        if outputs == [BROKEN]:
+            outputs = [BROKEN] * len(item.names)
+        if len(item.names) != len(outputs):
+            message = f"{len(item.names)} names for {len(outputs)} outputs"
+            help = "write as many: name: [a, b]" if len(outputs) > 1 else "write one name"
+            self.report("CNN005", message, item.names[0].span, context, help)
+            outputs = [BROKEN] * len(item.names)
+        for name, tensor in zip(item.names, outputs, strict=True):
+            self.bind(name, tensor, context)
+
+    def bind(self, name: Scalar, tensor: Tensor, context: Context) -> None:
+        if context.bound.hides(name.text):
+            message = f"'{name.text}' is already bound outside this branch"
+            self.report("CNN104", message, name.span, context, "give it another name")
+            return
+        context.bound.absent.pop(name.text, None)
+        context.bound.bound[name.text] = tensor
+        if isinstance(tensor, int):
+            self.value_names.setdefault(tensor, name.text)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else text[:21] + "..."

@@ -1,0 +1,80 @@
+"""The command line: a command a file, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from cnncalc import __version__
+from cnncalc.suggest import did_you_mean
+
+COMMANDS = {
+    "summary": "Shapes, params, MACs and memory of every layer",
+    "specs": "List the networks that are shipped with cnncalc",
+    "explain": "The manual page of a layer type",
+}
+"""Every command with its line in the overview, so that the overview imports none of them."""
+
+
+class Commands(click.Group):
+    """A group that imports a command only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"cnncalc.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was called; a near miss is suggested."""
+        name = args[0] if args else ""
+        if name and name not in COMMANDS and not name.startswith("-"):
+            help = did_you_mean(name, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command '{name}'; {help}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The overview, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cnncalc", message="%(prog)s %(version)s")
+def group() -> None:
+    """Calculate and check convolutional networks that are written as YAML specs.
+
+    \b
+    cnncalc summary resnet50          a network that is shipped
+    cnncalc summary net.yaml          your own
+    cnncalc explain Conv2d            what a layer type takes and counts
+    """
+
+
+def main() -> None:
+    """Run the command line; no mistake of the user shows a traceback.
+
+    A broken pipe ends quietly, Ctrl-C with exit code 130.
+    """
+    try:
+        code = group.main(prog_name="cnncalc", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

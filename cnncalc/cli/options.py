@@ -1,0 +1,210 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from cnncalc import quantity, source
+from cnncalc.analysis.report import BITS, OPTIMIZER_COPIES, Sizing
+from cnncalc.argument import LARGEST
+from cnncalc.builder import Settings
+from cnncalc.document import parse
+from cnncalc.layer import Shape
+from cnncalc.pipeline import Loaded, load
+from cnncalc.suggest import did_you_mean
+
+_SHAPE = re.compile(r"\d+(?:[x,]\d+)*")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def fail(message: str, help: str | None = None) -> NoReturn:
+    """End with exit code 2: wrong usage, or something that cannot be opened."""
+    raise click.UsageError(f"{message}\n  help: {help}" if help else message)
+
+
+class _Shape(click.ParamType):
+    """`3x224x224`, or `left=3x64x64` for one of several inputs."""
+
+    name = "shape"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str | None, Shape]:
+        """The name of the input, if given, and its shape."""
+        name, equals, text = value.rpartition("=")
+        if not _SHAPE.fullmatch(text):
+            self.fail(f"'{value}' is not a shape such as 3x224x224", param, ctx)
+        sizes = tuple(int(one) for one in re.split("[x,]", text))
+        if not all(1 <= size <= LARGEST for size in sizes):
+            self.fail(f"sizes in '{value}' must be from 1 to {LARGEST}", param, ctx)
+        return (name if equals else None), sizes
+
+
+class _Assignment(click.ParamType):
+    """`name=value`, the value read as YAML."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        """The name of the variable and its new value."""
+        name, equals, text = value.partition("=")
+        if not equals:
+            self.fail(f"'{value}' is not of the form name=value", param, ctx)
+        document = parse(f"value: {text}".encode(), "--set")
+        plain = _plain(document.root) if document.root and not document.problems else None
+        if not isinstance(plain, dict) or set(plain) != {"value"}:
+            why = document.problems[0].message if document.problems else "not a YAML value"
+            self.fail(f"'{text}': {why}", param, ctx)
+        return name, plain["value"]
+
+
+class Bytes(click.ParamType):
+    """`24GiB`, `500MiB`, or bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        found = quantity.parse(value.removesuffix("B") if value[-2:] in ("GB", "MB") else value)
+        if found is None or found.approximate or found.integer is None:
+            self.fail(f"'{value}' is not a size such as 24GiB", param, ctx)
+        return found.integer
+
+
+def network(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose and change a network."""
+    for option in (
+        click.option("--variant", metavar="NAME|all", help="A variant of the spec, or all."),
+        click.option(
+            "--set",
+            "assignments",
+            type=_Assignment(),
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Change a variable of the spec.",
+        ),
+        click.option(
+            "--input",
+            "inputs",
+            type=_Shape(),
+            multiple=True,
+            metavar="3x256x256",
+            help="Change the shape of the input (name=3x64x64 where there are several).",
+        ),
+        click.argument("specs", nargs=-1, required=True, metavar="SPEC..."),
+    ):
+        function = option(function)
+    return function
+
+
+def sizing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that sizes in bytes depend on."""
+    for option in (
+        click.option(
+            "--memory", type=Bytes(), metavar="24GiB", help="Give the largest batch that fits."
+        ),
+        click.option(
+            "--optimizer",
+            type=click.Choice(list(OPTIMIZER_COPIES)),
+            default="sgd",
+            show_default=True,
+            help="Whose state training memory includes.",
+        ),
+        click.option(
+            "--dtype",
+            type=click.Choice(list(BITS)),
+            default="float32",
+            show_default=True,
+            help="Type of parameters and activations.",
+        ),
+        click.option(
+            "--batch",
+            type=click.IntRange(1, LARGEST),
+            default=1,
+            show_default=True,
+            help="Images at once, for sizes in bytes.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def read_spec(name: str) -> Loaded:
+    """Load a spec; what cannot be opened ends the program with exit code 2."""
+    try:
+        return load(source.read(name))
+    except source.SourceError as error:
+        fail(error.message, error.help)
+
+
+def settings(
+    loaded: Loaded,
+    inputs: tuple[tuple[str | None, Shape], ...],
+    assignments: tuple[tuple[str, Any], ...],
+    variant: str | None,
+) -> list[Settings]:
+    """The networks that were asked for; names that the spec does not have end the program."""
+    if loaded.spec is None:
+        return [Settings()]
+    known = [name for name, _ in loaded.spec.inputs]
+    shapes: dict[str, Shape] = {}
+    for name, shape in inputs:
+        if name is None and len(known) > 1:
+            fail(f"the spec has {len(known)} inputs", f"write {known[0]}=... for one of them")
+        target = known[0] if name is None and known else name or "input"
+        _known("input", target, known)
+        shapes[target] = shape
+    for name, _ in assignments:
+        _known("variable", name, [key.text for key, _ in loaded.spec.vars])
+    base = Settings(shapes, dict(assignments))
+    if variant is None:
+        return [base]
+    variants = loaded.spec.variants
+    if variant == "all":
+        return [base, *(Settings(shapes, dict(assignments), one) for one in variants.values())]
+    _known("variant", variant, list(variants))
+    return [Settings(shapes, dict(assignments), variants[variant])]
+
+
+def _known(what: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        listed = f"{what}s: " + ", ".join(known) if known else f"it has no {what}s"
+        fail(f"the spec has no {what} '{name}'", did_you_mean(name, known) or listed)
+
+
+def make_sizing(batch: int, dtype: str, optimizer: str, memory: int | None) -> Sizing:
+    """The sizing that the options describe."""
+    return Sizing(batch, dtype, optimizer, memory)
+
+
+def write(text: str, output: str | None) -> None:
+    """Put a result on standard output, or whole into a file."""
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write '{output}': {(error.strerror or str(error)).lower()}")
+
+
+def _plain(node: Any) -> Any:
+    """A located node as plain data."""
+    if hasattr(node, "entries"):
+        return {key.text: _plain(value) for key, value in node.entries}
+    if hasattr(node, "items"):
+        return [_plain(one) for one in node.items]
+    return node.value
+
+
+def sources(loaded: Mapping[str, Loaded]) -> dict[str, list[str]]:
+    """The lines of each file, for excerpts."""
+    return {file: list(one.document.lines) for file, one in loaded.items()}

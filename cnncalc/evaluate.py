@@ -1,0 +1,146 @@
+"""Located nodes -> values, at one place of the expansion; what goes wrong is reported once.
+
+A value that could not be had is UNKNOWN, which flows on without a second problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from typing import Any, NamedTuple
+
+from cnncalc.argument import Kind
+from cnncalc.document import Mapping, Node, Scalar, Sequence
+from cnncalc.expression import UNKNOWN, ExpressionError, evaluate, is_expression
+from cnncalc.graph import calls
+from cnncalc.layer import quoted
+from cnncalc.problem import Problem, Span
+from cnncalc.reader import IDENTIFIER, TYPE_NAME
+from cnncalc.scope import Context
+
+
+class Argument(NamedTuple):
+    """A value given by name, with the places of both."""
+
+    value: Any
+    span: Span
+    key: Span
+
+
+class Arguments(NamedTuple):
+    """What stands after a layer or block: keywords, the one primary value, or inputs."""
+
+    keywords: Dict[str, Argument] = {}
+    primary: Argument | None = None
+    references: tuple[Scalar | None, ...] | None = None
+
+
+class Invoked(NamedTuple):
+    """A layer or block as a value, its arguments evaluated where it was written."""
+
+    name: str
+    arguments: Arguments
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{key}={one.value}" for key, one in self.arguments.keywords.items())
+        if self.arguments.primary:
+            given = str(self.arguments.primary.value)
+        return f"{self.name}({given})" if given else self.name
+
+
+class Evaluator:
+    """Turns nodes into values, and collects problems with the trace of calls around them."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def report(
+        self, code: str, message: str, span: Span, context: Context, help: str | None = None
+    ) -> Problem:
+        """Add a problem; returns it."""
+        problem = Problem(code, message, span, help, calls(context.scope))
+        self.problems.append(problem)
+        return problem
+
+    def value(self, node: Node, context: Context) -> Any:
+        """The value that a node stands for: a scalar, a list, or a layer with arguments."""
+        if isinstance(node, Scalar):
+            return self.scalar(node, context)
+        if isinstance(node, Sequence):
+            values = [self.value(one, context) for one in node.items]
+            return UNKNOWN if any(value is UNKNOWN for value in values) else values
+        if len(node.entries) == 1 and TYPE_NAME.fullmatch(node.entries[0][0].text):
+            name, given = node.entries[0]
+            return Invoked(name.text, self.arguments(given, context))
+        help = "a mapping as a value is a layer with its arguments, such as {LeakyReLU: 0.1}"
+        self.report("CNN007", "a value cannot be a mapping", node.span, context, help)
+        return UNKNOWN
+
+    def scalar(self, node: Scalar, context: Context) -> Any:
+        """A number, boolean, null or text; an expression is evaluated."""
+        text = node.value
+        if not isinstance(text, str) or not is_expression(text):
+            return text
+        try:
+            return evaluate(text, context)
+        except ExpressionError as error:
+            span = _within(node, error.start, error.end)
+            self.report(error.code, error.message, span, context, error.help)
+            return UNKNOWN
+
+    def checked(self, node: Node, kind: Kind, what: str, context: Context) -> Any:
+        """A value of one kind; UNKNOWN where it is not, which is reported."""
+        value = self.value(node, context)
+        if value is UNKNOWN:
+            return UNKNOWN
+        try:
+            return kind.convert(value, 0)
+        except ValueError:
+            message = f"{what} must be {kind.expected(0)}, not {quoted(value)}{origin(node)}"
+            self.report("CNN007", message, node.span, context)
+            return UNKNOWN
+
+    def arguments(self, node: Node | None, context: Context) -> Arguments:
+        """What stands after a layer or block; a mapping holds keywords, a list inputs."""
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return Arguments()
+        if isinstance(node, Mapping):
+            return Arguments(
+                {key.text: self.argument(one, key.span, context) for key, one in node.entries}
+            )
+        if isinstance(node, Scalar):
+            return Arguments(primary=self.argument(node, node.span, context))
+        return Arguments(references=tuple(self.reference(one, context) for one in node.items))
+
+    def reference(self, node: Node, context: Context) -> Scalar | None:
+        """The name of a tensor in a list of inputs; None where it cannot be one."""
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            if IDENTIFIER.fullmatch(node.text):
+                return node
+        shown = f"'{node.text}'" if isinstance(node, Scalar) else "a list or mapping"
+        self.report(
+            "CNN005",
+            f"a list holds inputs, and {shown} is not the name of a tensor",
+            node.span,
+            context,
+            "write arguments by name: {out_channels: 64, kernel_size: 3}",
+        )
+        return None
+
+    def argument(self, node: Node, key: Span, context: Context) -> Argument:
+        """One value with its places."""
+        return Argument(self.value(node, context), node.span, key)
+
+
+def origin(node: Node) -> str:
+    """The expression that gave a value, to follow the value in a message."""
+    if isinstance(node, Scalar) and isinstance(node.value, str) and is_expression(node.value):
+        return f" (from {node.value})"
+    return ""
+
+
+def _within(node: Scalar, start: int, end: int) -> Span:
+    """The part of a scalar that an expression's problem is about."""
+    span = node.span
+    if not node.plain or span.line != span.end_line or end <= start:
+        return span
+    return Span(span.file, span.line, span.column + start, span.line, span.column + end)

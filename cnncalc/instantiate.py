@@ -1,0 +1,203 @@
+"""Names and evaluated arguments -> layers, and the variables of a block call.
+
+A near miss in a name is reported and then read as what was probably meant, marked as repaired, so
+that one mistake gives one message and the network can be computed past it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc import layers
+from cnncalc.evaluate import Argument, Arguments, Evaluator
+from cnncalc.expression import UNKNOWN
+from cnncalc.keras import argument_help, type_help
+from cnncalc.layer import Layer, LayerError, arguments, required
+from cnncalc.suggest import did_you_mean, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cnncalc.document import Scalar
+    from cnncalc.problem import Problem
+    from cnncalc.scope import Context
+    from cnncalc.spec import Block, Spec
+
+
+class Made(NamedTuple):
+    """A layer, or the problem for which there is none; `repaired` says that a name was guessed."""
+
+    type: str
+    layer: Layer | None = None
+    problem: Problem | None = None
+    repaired: bool = False
+
+
+class Instantiator:
+    """Makes the layers of one spec."""
+
+    def __init__(self, spec: Spec, evaluator: Evaluator) -> None:
+        self.spec, self.evaluator = spec, evaluator
+        self.report = evaluator.report
+        self._defaults: dict[str, dict[str, Argument]] = {}
+
+    def layer(self, name: Scalar, given: Arguments, inputs: int, context: Context) -> Made:
+        """The layer that was written, with the file's defaults, for that many inputs."""
+        layer_type = layers.find(name.text)
+        if layer_type is None:
+            return self.unknown_type(name, given, inputs, context)
+        if name.text in layers.FAMILIES["loss"]:
+            message = f"{name.text} is a loss: it stands under 'loss:', not among layers"
+            return Made(name.text, problem=self.report("CNN002", message, name.span, context))
+        if inputs == 0 or (inputs > 1 and not layer_type.many):
+            wanted = "at least one input" if layer_type.many else "one input"
+            message = f"{name.text} takes {wanted}, not {inputs}"
+            return Made(name.text, problem=self.report("CNN005", message, name.span, context))
+        return self.construct(layer_type, name, given, context)
+
+    def loss(self, name: Scalar, given: Arguments, context: Context) -> Layer | None:
+        """The layer under `loss:`."""
+        layer_type = layers.find(name.text)
+        losses = layers.FAMILIES["loss"]
+        if layer_type is None or name.text not in losses:
+            help = did_you_mean(name.text, losses) or "losses: " + ", ".join(losses)
+            self.report("CNN002", f"'{name.text}' is not a loss", name.span, context, help)
+            return None
+        return self.construct(layer_type, name, given, context).layer
+
+    def unknown_type(self, name: Scalar, given: Arguments, inputs: int, context: Context) -> Made:
+        known = (*layers.names(), *self.spec.blocks)
+        near = nearest(name.text, known)
+        help = type_help(name.text) or did_you_mean(name.text, known)
+        message = f"no layer type or block is called '{name.text}'"
+        problem = self.report(
+            "CNN002", message, name.span, context, help or "'cnncalc explain' lists the layer types"
+        )
+        layer_type = layers.find(near) if near else None
+        if near is None or layer_type is None or (inputs != 1 and not layer_type.many):
+            return Made(name.text, problem=problem)
+        quiet = Instantiator(self.spec, Evaluator())
+        made = quiet.construct(layer_type, name, given, context)
+        return Made(name.text, made.layer, problem, repaired=True)
+
+    def construct(
+        self, layer_type: type[Layer], name: Scalar, given: Arguments, context: Context
+    ) -> Made:
+        """The layer with its arguments checked; the first problem is the node's own."""
+        type_name = layer_type.__name__
+        written, problem, repaired = self.keywords(layer_type, given, context)
+        if problem and not repaired:
+            return Made(type_name, problem=problem)
+        if given.primary is not None:
+            if layer_type.primary is None:
+                problem = self.no_primary(layer_type, given, context)
+                return Made(type_name, problem=problem)
+            written[layer_type.primary] = given.primary
+        merged = self.defaults(type_name, context) | written
+        lacking = [key for key in required(layer_type) if key not in merged]
+        if lacking:
+            message = f"{type_name} needs {' and '.join(repr(key) for key in lacking)}"
+            example = layer_type.examples[0].text
+            problem = self.report("CNN005", message, name.span, context, f"such as {example}")
+            return Made(type_name, problem=problem)
+        if any(argument.value is UNKNOWN for argument in merged.values()):
+            return Made(type_name, problem=problem)
+        try:
+            layer = layer_type(**{key: argument.value for key, argument in merged.items()})
+        except LayerError as error:
+            place = merged.get(error.argument or "")
+            span = place.span if place else name.span
+            problem = self.report(error.code, error.message, span, context, error.help)
+            return Made(type_name, problem=problem)
+        return Made(type_name, layer, problem, repaired)
+
+    def no_primary(self, layer_type: type[Layer], given: Arguments, context: Context) -> Problem:
+        assert given.primary is not None
+        type_name = layer_type.__name__
+        return self.report(
+            "CNN005",
+            f"{type_name} takes its arguments by name, not a single value",
+            given.primary.span,
+            context,
+            f"such as {layer_type.examples[0].text}",
+        )
+
+    def keywords(
+        self, layer_type: type[Layer], given: Arguments, context: Context
+    ) -> tuple[dict[str, Argument], Problem | None, bool]:
+        """The written arguments by their right names, a problem, and whether all were guessed."""
+        allowed = arguments(layer_type)
+        written: dict[str, Argument] = {}
+        problem, repaired = None, True
+        for key, argument in given.keywords.items():
+            if key in allowed:
+                written[key] = argument
+            elif key not in layer_type.ignored:
+                problem = self.unknown_argument(
+                    layer_type.__name__, key, argument, allowed, context
+                )
+                near = nearest(key, allowed)
+                if near and near not in given.keywords:
+                    written[near] = argument
+                else:
+                    repaired = False
+        return written, problem, problem is not None and repaired
+
+    def unknown_argument(
+        self, owner: str, key: str, argument: Argument, allowed: Iterable[str], context: Context
+    ) -> Problem:
+        known = tuple(allowed)
+        help = argument_help(key, known) or did_you_mean(key, known)
+        listed = "arguments: " + ", ".join(known) if known else f"{owner} takes no arguments"
+        message = f"{owner} has no argument '{key}'"
+        return self.report("CNN002", message, argument.key, context, help or listed)
+
+    def defaults(self, type_name: str, context: Context) -> dict[str, Argument]:
+        """The file's defaults for a layer type; they see the file's variables only."""
+        if type_name not in self._defaults:
+            found: dict[str, Argument] = {}
+            entry = self.spec.defaults.get(type_name)
+            if entry is not None:
+                given = self.evaluator.arguments(entry[1], context.at_top())
+                layer_type = layers.find(type_name)
+                assert layer_type is not None
+                found = self.keywords(layer_type, given, context.at_top())[0]
+            self._defaults[type_name] = found
+        return self._defaults[type_name]
+
+    def fill(
+        self, block: Block, name: Scalar, given: Arguments, caller: Context, inside: Context
+    ) -> None:
+        """Put the arguments and then the `vars` of a block call into the context of its items."""
+        written = dict(given.keywords)
+        known = [key.text for key, _ in block.args]
+        if given.primary is not None:
+            if known:
+                written[known[0]] = given.primary
+            else:
+                message = f"block {name.text} takes no arguments"
+                self.report("CNN002", message, given.primary.span, caller)
+        guessed = False
+        for key in [key for key in written if key not in known]:
+            argument = written.pop(key)
+            self.unknown_argument(f"block {name.text}", key, argument, known, caller)
+            near = nearest(key, known)
+            guessed = True
+            if near and near not in written:
+                written[near] = argument
+        for key, default in block.args:
+            if key.text in written:
+                inside.names[key.text] = written[key.text].value
+            elif getattr(default, "value", None) != "required":
+                inside.names[key.text] = self.evaluator.value(default, inside)
+            else:
+                inside.names[key.text] = UNKNOWN
+                if not guessed:
+                    self.lacking(block, key, name, caller)
+        for key, node in block.vars:
+            inside.names[key.text] = self.evaluator.value(node, inside)
+
+    def lacking(self, block: Block, key: Scalar, name: Scalar, caller: Context) -> None:
+        message = f"block {name.text} needs '{key.text}'"
+        help = f"declared on line {key.span.line}: {key.text} is required"
+        self.report("CNN005", message, name.span, caller, help)

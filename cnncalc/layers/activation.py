@@ -1,0 +1,369 @@
+"""Activations: a function of every element alone, except over an axis (softmax) or pieces (maxout).
+
+FLOPs are those of the formula in the docstring: an addition, subtraction, multiplication,
+division, absolute value, or choice by comparison counts 1, as does an exponential, logarithm, tanh
+or erf; a change of sign counts nothing. What is saved is what torch's derivative formula reads.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from cnncalc.argument import LARGEST, Integer, OneOf, argument, number, positive
+from cnncalc.layer import (
+    SAVES_INPUT,
+    SAVES_OUTPUT,
+    Example,
+    Layer,
+    LayerError,
+    Parameter,
+    Saved,
+    Shape,
+    saves,
+)
+from cnncalc.layers.common import axis_of, divides
+from cnncalc.window import POINT, Reach, Whole, Window, pointwise
+
+
+class Activation(Layer, abstract=True):
+    """What all activations share: the shape of the input is kept."""
+
+    operations: ClassVar[int] = 1
+    """FLOPs an element."""
+    saves: ClassVar[tuple[Saved, ...]] = SAVES_INPUT
+
+    def infer(self, x: Shape) -> Shape:
+        return x
+
+    def elementwise_flops(self, x: Shape) -> int:
+        return self.operations * prod(x)
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return self.saves
+
+    def window(self, x: Shape) -> Window:
+        return pointwise(x)
+
+
+class ReLU(Activation):
+    """Rectified linear unit, max(0, x); any shape, kept.
+
+    FLOPs: 1 an element. Saves its output. Source: torch.nn.ReLU.
+    """
+
+    ignored = ("inplace",)
+    saves = SAVES_OUTPUT
+    examples = [Example("ReLU", (3, 4, 5)), Example("ReLU: {inplace: true}", (6,))]
+
+
+class ReLU6(Activation):
+    """ReLU with an upper limit, min(max(0, x), 6); any shape, kept.
+
+    FLOPs: 2 an element. Source: torch.nn.ReLU6.
+    """
+
+    ignored = ("inplace",)
+    operations = 2
+    examples = [Example("ReLU6", (3, 4, 5))]
+
+
+class LeakyReLU(Activation):
+    """ReLU with a slope below zero: x where x > 0, else negative_slope x; any shape, kept.
+
+    FLOPs: 2 an element (choice, multiply). Source: torch.nn.LeakyReLU.
+    """
+
+    negative_slope: float = argument(number, default=0.01)
+    primary = "negative_slope"
+    ignored = ("inplace",)
+    operations = 2
+    examples = [Example("LeakyReLU", (3, 4, 5)), Example("LeakyReLU: 0.2", (6,))]
+
+
+class PReLU(Activation):
+    """LeakyReLU whose slope is learned, one for all channels or one for each; any shape, kept.
+
+    Params: num_parameters, which is 1 or C. FLOPs: 2 an element (choice, multiply).
+    Source: torch.nn.PReLU; He et al. 2015, Delving deep into rectifiers.
+    """
+
+    num_parameters: int = argument(positive, default=1)
+    init: float = argument(number, default=0.25)
+    primary = "num_parameters"
+    operations = 2
+    examples = [Example("PReLU", (3, 4, 5)), Example("PReLU: {num_parameters: 6, init: 0.1}", (6,))]
+
+    def infer(self, x: Shape) -> Shape:
+        if self.num_parameters not in (1, x[0]):
+            raise LayerError(
+                f"num_parameters {self.num_parameters} is neither 1 nor the {x[0]} input channels",
+                argument="num_parameters",
+                help=f"write 1 (one slope for all channels) or {x[0]} (one for each)",
+            )
+        return x
+
+    def assume(self, x: Shape) -> Shape | None:
+        return x
+
+    def params(self, x: Shape) -> dict[str, Parameter]:
+        return {"weight": Parameter((self.num_parameters,))}
+
+
+class ELU(Activation):
+    """Exponential linear unit: x where x > 0, else alpha (exp(x) - 1); any shape, kept.
+
+    FLOPs: 4 an element (choice, exp, subtract, multiply). Source: torch.nn.ELU.
+    """
+
+    alpha: float = argument(number, default=1.0)
+    primary = "alpha"
+    ignored = ("inplace",)
+    operations = 4
+    examples = [Example("ELU", (3, 4, 5)), Example("ELU: 0.5", (6,))]
+
+
+class SELU(Activation):
+    """Scaled ELU, scale x ELU(x) with the constants that keep mean 0 and variance 1; shape kept.
+
+    FLOPs: 5 an element (ELU 4, multiply).
+    Source: torch.nn.SELU; Klambauer et al. 2017, Self-normalizing neural networks.
+    """
+
+    ignored = ("inplace",)
+    operations = 5
+    examples = [Example("SELU", (3, 4, 5))]
+
+
+class CELU(Activation):
+    """Smooth ELU: x where x > 0, else alpha (exp(x / alpha) - 1); any shape, kept.
+
+    FLOPs: 5 an element (ELU 4, divide). Source: torch.nn.CELU.
+    """
+
+    alpha: float = argument(number, default=1.0)
+    primary = "alpha"
+    ignored = ("inplace",)
+    operations = 5
+    examples = [Example("CELU", (3, 4, 5)), Example("CELU: 2", (6,))]
+
+    def __post_init__(self) -> None:
+        """Refuse a division by zero, as torch does."""
+        super().__post_init__()
+        if self.alpha == 0:
+            raise LayerError("alpha must not be 0", code="CNN007", argument="alpha")
+
+
+class GELU(Activation):
+    """Gaussian error linear unit, x (1 + erf(x / sqrt(2))) / 2; any shape, kept.
+
+    With `approximate: tanh`, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+    FLOPs: 5 an element (divide, erf, add, two multiplies); approximated 9 (x^3 two multiplies,
+    factor, add, factor, tanh, add, two multiplies).
+    Source: torch.nn.GELU; Hendrycks and Gimpel 2016, Gaussian error linear units.
+    """
+
+    approximate: str = argument(OneOf(("none", "tanh")), default="none")
+    primary = "approximate"
+    examples = [Example("GELU", (3, 4, 5)), Example("GELU: tanh", (6,))]
+
+    def elementwise_flops(self, x: Shape) -> int:
+        return {"none": 5, "tanh": 9}[self.approximate] * prod(x)
+
+
+class SiLU(Activation):
+    """Sigmoid linear unit (swish), x sigmoid(x); any shape, kept.
+
+    FLOPs: 4 an element (sigmoid 3, multiply). Source: torch.nn.SiLU.
+    """
+
+    ignored = ("inplace",)
+    operations = 4
+    examples = [Example("SiLU", (3, 4, 5))]
+
+
+class Mish(Activation):
+    """Mish, x tanh(log(1 + exp(x))); any shape, kept.
+
+    FLOPs: 5 an element (exp, add, log, tanh, multiply). Source: torch.nn.Mish; Misra 2019.
+    """
+
+    ignored = ("inplace",)
+    operations = 5
+    examples = [Example("Mish", (3, 4, 5))]
+
+
+class Hardswish(Activation):
+    """Piecewise swish, x ReLU6(x + 3) / 6; any shape, kept.
+
+    FLOPs: 5 an element (add, ReLU6 2, divide, multiply).
+    Source: torch.nn.Hardswish; Howard et al. 2019, Searching for MobileNetV3.
+    """
+
+    ignored = ("inplace",)
+    operations = 5
+    examples = [Example("Hardswish", (3, 4, 5))]
+
+
+class Hardsigmoid(Activation):
+    """Piecewise sigmoid, ReLU6(x + 3) / 6; any shape, kept.
+
+    FLOPs: 4 an element (add, ReLU6 2, divide). Source: torch.nn.Hardsigmoid.
+    """
+
+    ignored = ("inplace",)
+    operations = 4
+    examples = [Example("Hardsigmoid", (3, 4, 5))]
+
+
+class Hardtanh(Activation):
+    """Clamp, min(max(x, min_val), max_val); any shape, kept.
+
+    FLOPs: 2 an element. Source: torch.nn.Hardtanh.
+    """
+
+    min_val: float = argument(number, default=-1.0)
+    max_val: float = argument(number, default=1.0)
+    primary = "min_val"
+    ignored = ("inplace",)
+    operations = 2
+    examples = [
+        Example("Hardtanh", (3, 4, 5)),
+        Example("Hardtanh: {min_val: -0.5, max_val: 2}", (6,)),
+    ]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range, as torch does."""
+        super().__post_init__()
+        if self.max_val <= self.min_val:
+            raise LayerError(
+                f"max_val {self.max_val:g} must be larger than min_val {self.min_val:g}",
+                code="CNN007",
+                argument="max_val",
+            )
+
+
+class Sigmoid(Activation):
+    """Logistic function, 1 / (1 + exp(-x)); any shape, kept.
+
+    FLOPs: 3 an element (exp, add, divide). Saves its output. Source: torch.nn.Sigmoid.
+    """
+
+    operations = 3
+    saves = SAVES_OUTPUT
+    examples = [Example("Sigmoid", (3, 4, 5))]
+
+
+class Tanh(Activation):
+    """Hyperbolic tangent; any shape, kept.
+
+    FLOPs: 1 an element. Saves its output. Source: torch.nn.Tanh.
+    """
+
+    saves = SAVES_OUTPUT
+    examples = [Example("Tanh", (3, 4, 5))]
+
+
+class Softplus(Activation):
+    """Smooth ReLU, log(1 + exp(beta x)) / beta, or x where beta x > threshold; any shape, kept.
+
+    FLOPs: 6 an element (multiply, choice, exp, add, log, divide). Source: torch.nn.Softplus.
+    """
+
+    beta: float = argument(number, default=1.0)
+    threshold: float = argument(number, default=20.0)
+    primary = "beta"
+    operations = 6
+    examples = [Example("Softplus", (3, 4, 5)), Example("Softplus: {beta: 2, threshold: 1}", (6,))]
+
+
+class Softsign(Activation):
+    """Softsign, x / (1 + |x|); any shape, kept.
+
+    FLOPs: 3 an element (absolute value, add, divide). Source: torch.nn.Softsign.
+    """
+
+    operations = 3
+    examples = [Example("Softsign", (3, 4, 5))]
+
+
+class LogSigmoid(Activation):
+    """Logarithm of the sigmoid, -log(1 + exp(-x)); any shape, kept.
+
+    FLOPs: 3 an element (exp, add, log). Source: torch.nn.LogSigmoid.
+    """
+
+    operations = 3
+    examples = [Example("LogSigmoid", (3, 4, 5))]
+
+
+class OverAxis(Activation, abstract=True):
+    """What softmax and its logarithm share: each output depends on a whole axis of the input.
+
+    `dim` counts as in torch, the batch being 0; the default is the channels. (torch leaves it to
+    a deprecated guess, which for a batch of sequences is the batch itself.)
+    """
+
+    dim: int = argument(Integer(-LARGEST), default=1)
+    primary = "dim"
+    operations = 3
+    saves = SAVES_OUTPUT
+
+    def infer(self, x: Shape) -> Shape:
+        axis_of(self.dim, x)
+        return x
+
+    def assume(self, x: Shape) -> Shape | None:
+        return x
+
+    def window(self, x: Shape) -> Window:
+        if len(x) == 1:
+            return Reach.EVERYTHING
+        axis = axis_of(self.dim, x)
+        return tuple(Whole() if axis == at else POINT for at in range(1, len(x)))
+
+
+class Softmax(OverAxis):
+    """Softmax over one axis, exp(x) / sum exp(x); any shape, kept. `dim: 1` is the channels.
+
+    FLOPs: 3 an element (exp, sum, divide; the shift by the largest is not counted).
+    Saves its output. Source: torch.nn.Softmax.
+    """
+
+    examples = [
+        Example("Softmax", (6,)),
+        Example("Softmax", (3, 4, 5)),
+        Example("Softmax: {dim: -1}", (3, 4, 5)),
+    ]
+
+
+class LogSoftmax(OverAxis):
+    """Logarithm of softmax over one axis, x - log(sum exp(x)); any shape, kept.
+
+    FLOPs: 3 an element (exp, sum and its logarithm, subtract). Saves its output.
+    Source: torch.nn.LogSoftmax.
+    """
+
+    examples = [Example("LogSoftmax", (6,)), Example("LogSoftmax: 2", (3, 4, 5))]
+
+
+class Maxout(Activation):
+    """Largest of each group of `pieces` neighbouring channels: (C, ...) to (C / pieces, ...).
+
+    FLOPs: pieces - 1 an output element. Saves its argmax, 8 bytes an output element.
+    Source: Goodfellow et al. 2013, Maxout networks.
+    """
+
+    pieces: int = argument(positive)
+    primary = "pieces"
+    examples = [Example("Maxout: 2", (6, 4, 5)), Example("Maxout: {pieces: 3}", (6,))]
+
+    def infer(self, x: Shape) -> Shape:
+        divides(self.pieces, x[0], "input channels", "pieces")
+        return x[0] // self.pieces, *x[1:]
+
+    def elementwise_flops(self, x: Shape) -> int:
+        return (self.pieces - 1) * prod(self.infer(x))
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return (saves("argmax", prod(self.infer(x)), element_bytes=8),)

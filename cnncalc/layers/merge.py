@@ -1,0 +1,191 @@
+"""Layers that join several inputs into one."""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnncalc.argument import LARGEST, Integer, argument
+from cnncalc.layer import SAVES_NOTHING, Example, Layer, LayerError, Saved, Shape, saves
+from cnncalc.layers.common import axis_of
+from cnncalc.window import POINT, Reach, Whole, Window, pointwise
+
+NAMES = {
+    1: ("features",),
+    2: ("channels", "length"),
+    3: ("channels", "height", "width"),
+    4: ("channels", "depth", "height", "width"),
+}
+
+
+class Merge(Layer, abstract=True):
+    """What all types share that join their inputs."""
+
+    many = True
+
+    def infer(self, *xs: Shape) -> Shape:
+        name = type(self).__name__
+        if len(xs) < 2:
+            raise LayerError(f"{name} needs at least 2 inputs, not {len(xs)}", code="CNN005")
+        for number, x in enumerate(xs[1:], 2):
+            if len(x) != len(xs[0]):
+                flat = 1 in (len(x), len(xs[0]))
+                raise LayerError(
+                    f"{name} needs inputs with equally many axes: input 1 is {list(xs[0])}, "
+                    f"input {number} is {list(x)}",
+                    help="leave out the Flatten, or undo it with Unflatten" if flat else None,
+                )
+        return self.merged(xs)
+
+    def merged(self, xs: tuple[Shape, ...]) -> Shape:
+        """The shape of the output, for inputs with equally many axes; raises LayerError."""
+        raise NotImplementedError
+
+    def assume(self, *xs: Shape) -> Shape | None:
+        return xs[0] if xs else None
+
+    def elementwise_flops(self, *xs: Shape) -> int:
+        return (len(xs) - 1) * prod(self.infer(*xs))
+
+    def saved(self, *xs: Shape) -> tuple[Saved, ...]:
+        return SAVES_NOTHING
+
+    def window(self, *xs: Shape) -> Window:
+        return pointwise(self.infer(*xs))
+
+    def windows(self, *xs: Shape) -> tuple[Window, ...]:
+        out = self.infer(*xs)
+        return tuple(
+            tuple(POINT if n == m else Whole() for n, m in zip(x[1:], out[1:], strict=True))
+            for x in xs
+        )
+
+
+def disagree(
+    merge: Merge, rule: str, pair: tuple[int, int], xs: tuple[Shape, ...], axes: list[int]
+) -> LayerError:
+    """The error for two inputs (counted from 0) that should agree in `axes`, and what to do."""
+    first, second = sorted(pair)
+    a, b = xs[first], xs[second]
+    axes = [axis for axis in axes if a[axis] != b[axis]]
+    names = NAMES.get(len(a), tuple(f"dim {dim}" for dim in range(1, len(a) + 1)))
+    differing = ", ".join(f"{names[axis]} {a[axis]} against {b[axis]}" for axis in axes)
+    help = "compare the strides and paddings on both paths"
+    if axes == [0]:
+        layer = f"Conv{len(a) - 1}d with kernel_size 1" if 2 <= len(a) <= 4 else "Linear"
+        help = f"bring one of them to the channels of the other, as by a {layer}"
+    return LayerError(
+        f"{type(merge).__name__} needs {rule}: input {first + 1} is {list(a)}, "
+        f"input {second + 1} is {list(b)} ({differing})",
+        help=help,
+    )
+
+
+class Equal(Merge, abstract=True):
+    """What merges share whose inputs have one shape, or are one value a channel, (C, 1, 1)."""
+
+    def merged(self, xs: tuple[Shape, ...]) -> Shape:
+        full = next((i for i, x in enumerate(xs) if set(x[1:]) - {1}), 0)
+        out = xs[full]
+        for i, x in enumerate(xs):
+            axes = [0] if set(x[1:]) == {1} else list(range(len(x)))
+            if any(x[axis] != out[axis] for axis in axes):
+                raise disagree(self, "inputs of one shape", (full, i), xs, axes)
+        return out
+
+
+class Add(Equal):
+    """Sum of the inputs: any number of (C, ...) to (C, ...).
+
+    All shapes are equal, except that (C, 1, 1) is added to every position (torch would repeat any
+    axis of 1, which is more often a mistake). FLOPs: 1 a further input and output element.
+    Source: torch.add; He et al. 2016, Deep residual learning.
+    """
+
+    examples = [
+        Example("Add: [left, right]", (2, 3, 4), (2, 3, 4)),
+        Example("Add: [left, right, pooled]", (2, 3, 4), (2, 3, 4), (2, 1, 1)),
+        Example("Add: [pooled, map]", (2, 1, 1), (2, 3, 4)),
+        Example("Add: [left, right]", (6,), (6,)),
+    ]
+
+
+class Maximum(Equal):
+    """Largest of the inputs, element by element: any number of (C, ...) to (C, ...).
+
+    All shapes are equal, except that (C, 1, 1) is compared with every position.
+    FLOPs: 1 a further input and output element. Saves which input was the largest, 1 byte an
+    output element. Source: torch.maximum.
+    """
+
+    examples = [
+        Example("Maximum: [left, right]", (2, 3, 4), (2, 3, 4)),
+        Example("Maximum: [left, middle, right]", (6,), (6,), (6,)),
+    ]
+
+    def saved(self, *xs: Shape) -> tuple[Saved, ...]:
+        return (saves("mask", prod(self.infer(*xs)), element_bytes=1),)
+
+
+class Mul(Merge):
+    """Product of the inputs; an axis of 1 is repeated, so that (C, 1, 1) gates (C, H, W).
+
+    FLOPs: 1 a further input and output element. Saves its inputs.
+    Source: torch.mul; Hu et al. 2018, Squeeze-and-excitation networks.
+    """
+
+    examples = [
+        Example("Mul: [map, gate]", (2, 3, 4), (2, 1, 1)),
+        Example("Mul: [gate, map]", (1, 3, 4), (2, 3, 4)),
+        Example("Mul: [column, row]", (2, 3, 1), (2, 1, 4)),
+        Example("Mul: [left, middle, right]", (6,), (6,), (6,)),
+    ]
+
+    def merged(self, xs: tuple[Shape, ...]) -> Shape:
+        out = []
+        for axis, sizes in enumerate(zip(*xs, strict=True)):
+            wide = next((i for i, size in enumerate(sizes) if size != 1), 0)
+            for i, size in enumerate(sizes):
+                if size not in (1, sizes[wide]):
+                    rule = "equal sizes, or 1, in every axis"
+                    raise disagree(self, rule, (wide, i), xs, [axis])
+            out.append(sizes[wide])
+        return tuple(out)
+
+    def saved(self, *xs: Shape) -> tuple[Saved, ...]:
+        return tuple(Saved("input", which) for which in range(len(xs)))
+
+
+class Concat(Merge):
+    """The inputs one after the other along an axis: (C1, ...), (C2, ...) to (C1 + C2, ...).
+
+    `dim` counts as in torch: 1, the default, is the channels; the other axes must be equal.
+    FLOPs: 0. Source: torch.cat; Huang et al. 2017, Densely connected convolutional networks.
+    """
+
+    dim: int = argument(Integer(-LARGEST), default=1)
+    primary = "dim"
+    examples = [
+        Example("Concat: [left, right]", (2, 3, 4), (1, 3, 4)),
+        Example("{Concat: {dim: -1}, from: [left, right]}", (2, 3, 4), (2, 3, 1)),
+        Example("Concat: [left, middle, right]", (6,), (1,), (2,)),
+    ]
+
+    def merged(self, xs: tuple[Shape, ...]) -> Shape:
+        first = xs[0]
+        joined = axis_of(self.dim, first)
+        axes = [axis for axis in range(len(first)) if axis != joined]
+        for i, x in enumerate(xs):
+            if any(x[axis] != first[axis] for axis in axes):
+                rule = f"equal sizes in all axes but dim {joined + 1}"
+                raise disagree(self, rule, (0, i), xs, axes)
+        return *first[:joined], sum(x[joined] for x in xs), *first[joined + 1 :]
+
+    def elementwise_flops(self, *xs: Shape) -> int:
+        return 0
+
+    def window(self, *xs: Shape) -> Window:
+        along_space = axis_of(self.dim, xs[0]) > 0
+        return Reach.ENDS if along_space else pointwise(xs[0])
+
+    def windows(self, *xs: Shape) -> tuple[Window, ...]:
+        return (self.window(*xs),) * len(xs)

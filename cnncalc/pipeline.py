@@ -1,0 +1,78 @@
+"""From the bytes of a spec to its reports: each stage is one function, all problems collected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from cnncalc.analysis.expect import check
+from cnncalc.analysis.report import Report, Sizing, report
+from cnncalc.builder import Built, Settings, build
+from cnncalc.document import Document, parse
+from cnncalc.graph import Graph
+from cnncalc.problem import Problem, merged
+from cnncalc.reader import read
+from cnncalc.source import Source
+from cnncalc.spec import Spec
+
+
+class Loaded(NamedTuple):
+    """A spec as written; `spec` is None where the text could not be read as YAML."""
+
+    document: Document
+    spec: Spec | None
+    problems: tuple[Problem, ...]
+
+
+def load(source: Source) -> Loaded:
+    """Read the text of a spec."""
+    document = parse(source.data, source.file)
+    if document.root is None:
+        return Loaded(document, None, document.problems)
+    spec, problems = read(document.root, source.file)
+    return Loaded(document, spec, (*document.problems, *problems))
+
+
+def expand(loaded: Loaded, settings: Settings) -> Built:
+    """Expand the spec into its network, with all problems so far."""
+    if loaded.spec is None:
+        empty = Graph(loaded.document.file, None, {}, (), (), (), {})
+        return Built(empty, loaded.problems, ())
+    built = build(loaded.spec, settings)
+    return built._replace(problems=(*loaded.problems, *built.problems))
+
+
+def analyse(
+    loaded: Loaded, settings: Settings | None = None, sizing: Sizing | None = None
+) -> Report:
+    """All numbers of the spec, or of the variant that the settings name."""
+    settings = settings or Settings()
+    built = expand(loaded, settings)
+    variant = settings.variant
+    found = report(built.graph, variant=variant.name.text if variant else None, sizing=sizing)
+    if loaded.spec is None:
+        return replace(found, problems=merged(built.problems))
+    promise = variant or loaded.spec
+    rows = {index: row for row in found.rows for index in row.node.outputs}
+    checked = check(
+        found,
+        promise.expect,
+        promise.budget,
+        ()
+        if variant
+        else [(rows[e.value], e.expect) for e in built.expectations if e.value in rows],
+        changed=bool(settings.inputs or settings.variables),
+    )
+    problems = merged((*built.problems, *checked.problems))
+    return replace(found, checks=checked.checks, problems=problems)
+
+
+def inputs_of(loaded: Loaded) -> tuple[str, ...]:
+    """The names of the model's inputs."""
+    return tuple(name for name, _ in loaded.spec.inputs) if loaded.spec else ()
+
+
+def variants_of(loaded: Loaded) -> Mapping[str, object]:
+    """The variants by name."""
+    return loaded.spec.variants if loaded.spec else {}

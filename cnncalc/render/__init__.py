@@ -1,0 +1,1 @@
+"""Reports and problems -> text: tables, JSON, CSV, Markdown, messages."""

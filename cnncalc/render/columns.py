@@ -1,0 +1,88 @@
+"""The columns that a table, CSV or Markdown may show, each over one row or a folded group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from cnncalc.analysis.receptive_field import AxisField
+from cnncalc.analysis.report import Row, Sizing, element_bytes
+from cnncalc.render import text
+
+Rows = tuple[Row, ...]
+
+
+class Column(NamedTuple):
+    """What a column shows: a number (summed over a group) or a text (of the group's last row)."""
+
+    heading: str
+    numeric: bool
+    value: Callable[[Rows, Sizing], Any]
+
+    def show(self, rows: Rows, sizing: Sizing) -> str:
+        """The cell as people read it."""
+        value = self.value(rows, sizing)
+        return text.count(value) if self.numeric else str(value)
+
+
+def _summed(pick: Callable[[Row], int | None]) -> Callable[[Rows, Sizing], int | None]:
+    def total(rows: Rows, sizing: Sizing) -> int | None:  # noqa: ARG001 - every column takes it
+        values = [pick(row) for row in rows]
+        return None if None in values else sum(value for value in values if value is not None)
+
+    return total
+
+
+def _bytes(rows: Rows, sizing: Sizing) -> int | None:
+    found = _summed(lambda row: row.output_elements)(rows, sizing)
+    return None if found is None else element_bytes(found * sizing.batch, sizing.dtype)
+
+
+def _last(pick: Callable[[Row], str]) -> Callable[[Rows, Sizing], str]:
+    return lambda rows, sizing: pick(rows[-1])  # noqa: ARG005
+
+
+def _outputs(row: Row) -> str:
+    return text.shapes(row.out_shapes) + (" (assumed)" if row.assumed else "")
+
+
+def _axes(pick: Callable[[AxisField], Any], missing: str) -> Callable[[Rows, Sizing], str]:
+    def axes(row: Row) -> str:
+        values = [pick(axis) for axis in row.field.axes] if row.field else []
+        if not values or None in values:
+            return missing
+        texts = [f"{float(v):g}" if not isinstance(v, int) else str(v) for v in values]
+        return texts[0] if len(set(texts)) == 1 else " x ".join(texts)
+
+    return _last(axes)
+
+
+COLUMNS: dict[str, Column] = {
+    "path": Column("path", False, _last(lambda row: row.node.path)),
+    "name": Column("name", False, _last(lambda row: row.node.name or "")),
+    "type": Column("type", False, _last(lambda row: row.node.type)),
+    "input": Column("input", False, _last(lambda row: text.shapes(row.in_shapes))),
+    "output": Column("output", False, _last(_outputs)),
+    "params": Column("params", True, _summed(lambda row: row.cost and row.cost.params)),
+    "trainable": Column("trainable", True, _summed(lambda row: row.cost and row.cost.trainable)),
+    "frozen": Column("frozen", True, _summed(lambda row: row.cost and row.cost.frozen)),
+    "buffers": Column("buffers", True, _summed(lambda row: row.cost and row.cost.buffers)),
+    "macs": Column("MACs", True, _summed(lambda row: row.cost and row.cost.macs)),
+    "flops": Column("FLOPs", True, _summed(lambda row: row.cost and row.cost.flops)),
+    "backward_macs": Column(
+        "backward MACs", True, _summed(lambda row: row.cost and sum(row.cost.backward_macs))
+    ),
+    "memory": Column("output bytes", True, _bytes),
+    "field": Column("field", False, _axes(lambda axis: axis.size, "-")),
+    "jump": Column("jump", False, _axes(lambda axis: axis.jump, "-")),
+    "start": Column("start", False, _axes(lambda axis: axis.start, "-")),
+    "at": Column("at", False, _last(lambda row: str(row.node.span))),
+}
+"""`share` is not among them: it is a bar, which only the table draws."""
+
+TABLE_DEFAULT = ("layer", "output", "params", "macs", "share", "field")
+FLAT_DEFAULT = ("path", "type", "output", "params", "macs", "field")
+CSV_DEFAULT = (
+    *("path", "name", "type", "input", "output", "params", "trainable", "buffers"),
+    *("macs", "flops", "memory", "field", "jump", "start", "at"),
+)

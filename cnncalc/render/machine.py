@@ -1,0 +1,181 @@
+"""Reports for programs and pages: JSON, CSV, Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from cnncalc import __version__
+from cnncalc.analysis.receptive_field import AxisField, Exact, Field
+from cnncalc.analysis.report import Report, Row, Sizing, element_bytes
+from cnncalc.layer import written_arguments
+from cnncalc.problem import Problem
+from cnncalc.render import totals
+from cnncalc.render.columns import COLUMNS
+from cnncalc.render.tree import Line
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+
+def to_json(report: Report) -> str:
+    """The JSON report, documented in docs/report.md; one line a layer."""
+    head = {
+        "cnncalc": __version__,
+        "report": 1,
+        "spec": report.file,
+        "name": report.name,
+        "variant": report.variant,
+        "inputs": report.inputs,
+        "batch": report.sizing.batch,
+        "dtype": report.sizing.dtype,
+    }
+    tail: dict[str, Any] = {
+        "outputs": [result._asdict() for result in report.outputs],
+        "totals": _totals(report),
+        "checks": [check._asdict() for check in report.checks],
+        "problems": [_problem(problem) for problem in report.problems],
+    }
+    layers = ",\n".join("  " + json.dumps(_layer(row, report.sizing)) for row in report.rows)
+    return f'{_members(head)},\n"layers": [\n{layers}\n],\n{_members(tail)}'.join("{}") + "\n"
+
+
+def several_json(reports: Sequence[Report]) -> str:
+    """One report, or a list of them."""
+    if len(reports) == 1:
+        return to_json(reports[0])
+    return "[" + ",\n".join(to_json(report).rstrip() for report in reports) + "]\n"
+
+
+def _members(values: dict[str, Any]) -> str:
+    return ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in values.items())
+
+
+def _layer(row: Row, sizing: Sizing) -> dict[str, Any]:
+    node, cost, elements = row.node, row.cost, row.output_elements
+    outputs = {"out_shape": row.out_shapes[0]}
+    if len(row.out_shapes) > 1:
+        outputs = {"out_shape": None, "out_shapes": row.out_shapes}  # type: ignore[dict-item]
+    return {
+        "path": node.path,
+        "name": node.name,
+        "type": node.type,
+        "args": written_arguments(node.layer) if node.layer else {},
+        "inputs": row.input_paths,
+        "in_shapes": row.in_shapes,
+        **outputs,
+        "assumed": row.assumed,
+        "params": cost and cost.params,
+        "trainable": cost and cost.trainable,
+        "buffers": cost and cost.buffers,
+        "macs": cost and cost.macs,
+        "flops": cost and cost.flops,
+        "backward_macs": cost and cost.backward_macs._asdict(),
+        "output_bytes": None
+        if elements is None
+        else element_bytes(elements * sizing.batch, sizing.dtype),
+        "receptive_field": _field(row.field),
+        "train_only": node.train_only,
+        "at": {"line": node.span.line, "column": node.span.column},
+    }
+
+
+def _field(field: Field | None) -> dict[str, Any] | None:
+    if field is None:
+        return None
+
+    def axes(values: Iterable[Exact | None]) -> list[Any] | None:
+        exact = [_exact(value) for value in values]
+        return None if None in exact else exact
+
+    def of(axis: AxisField) -> tuple[Exact | None, Exact | None, Exact | None]:
+        return axis.size, axis.jump, axis.start
+
+    size, jump, start = zip(*map(of, field.axes), strict=True)
+    return {
+        "size": axes(size),
+        "jump": axes(jump),
+        "start": axes(start),
+        "local": axes(axis.local for axis in field.axes),
+        "aligned": field.aligned,
+    }
+
+
+def _exact(value: int | Fraction | None) -> int | float | str | None:
+    """A number as JSON: a fraction that is no exact decimal is a string such as "1/3"."""
+    if value is None or isinstance(value, int):
+        return value
+    denominator = value.denominator
+    while denominator % 2 == 0:
+        denominator //= 2
+    return float(value) if denominator == 1 else str(value)
+
+
+def _totals(report: Report) -> dict[str, Any]:
+    found = asdict(report.totals)
+    backward = report.totals.backward_macs
+    found["backward_macs"] = backward and backward._asdict()
+    found["receptive_field"] = _field(report.field)
+    if report.largest_batch is not None:
+        found["largest_batch"] = report.largest_batch._asdict()
+    return found
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "name": problem.name,
+        "level": problem.level.value,
+        "message": problem.message,
+        "help": problem.help,
+        "count": problem.count,
+        "at": _place(problem.span),
+        "trace": [{"call": call.text, "at": _place(call.span)} for call in problem.trace],
+    }
+
+
+def _place(span: Any) -> dict[str, Any]:
+    return {
+        "file": span.file,
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+    }
+
+
+def to_csv(report: Report, rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """One line a layer with a header; numbers bare, unknown empty."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        values = [COLUMNS[key].value((row,), report.sizing) for key in columns]
+        writer.writerow(["" if value is None else value for value in values])
+    return out.getvalue()
+
+
+def to_markdown(report: Report, lines: Sequence[Line], columns: Sequence[str]) -> str:
+    """A heading, the table, the totals and what failed."""
+    shown = [COLUMNS[key] for key in columns]
+    parts = [
+        f"### {totals.title(report)}",
+        "",
+        "| " + " | ".join(column.heading for column in shown) + " |",
+        "|" + "|".join("---:" if column.numeric else "---" for column in shown) + "|",
+    ]
+    for line in lines:
+        cells = [column.show(line.rows, report.sizing) for column in shown]
+        if columns[0] == "path" and not line.leaf:
+            cells[0] = f"{line.label} ({len(line.rows)} layers)"
+        parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    parts += ["", *(f"- **{name}**: {value}" for name, value in totals.figures(report))]
+    parts += [f"- {line}" for line in totals.checks(report)]
+    parts += [f"- `{p.span}` {p.code} {p.name}: {p.message}" for p in report.problems]
+    parts += ["", f"_{totals.CONVENTION}_"]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,86 @@
+"""The totals of a report in words, shared by the table and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnncalc.analysis.report import Report
+from cnncalc.render.text import count, rounded, shape, size
+
+CONVENTION = (
+    "params as PyTorch counts them; MACs: multiply-adds with a weight, one image, forward, "
+    "biases and padding's zeros as in docs/counting.md; FLOPs = 2 x MACs + elementwise"
+)
+
+
+def title(report: Report) -> str:
+    """The network, its variant and its inputs."""
+    name = report.name or report.file
+    variant = f" ({report.variant})" if report.variant else ""
+    inputs = ", ".join(
+        shape(sizes) if key == "input" else f"{key} {shape(sizes)}"
+        for key, sizes in report.inputs.items()
+    )
+    return f"{name}{variant}, input {inputs}" if inputs else f"{name}{variant}"
+
+
+def figures(report: Report, counting: str = "pytorch") -> Iterator[tuple[str, str]]:
+    """Name and text of every total that is worth a line."""
+    totals, sizing = report.totals, report.sizing
+    yield from _keras(report) if counting == "keras" else _pytorch(report)
+    backward = totals.backward_macs and sum(totals.backward_macs)
+    yield (
+        "MACs",
+        f"{count(totals.macs)} ({rounded(totals.macs)}), FLOPs {count(totals.flops)}, "
+        f"backward MACs {count(backward)}",
+    )
+    stored = f"{size(totals.param_bytes)} of params and buffers in {sizing.dtype}"
+    yield "model size", stored
+    batch = f"batch {sizing.batch}"
+    best = totals.peak_inference_bytes_best_order
+    order = f" (best order found {size(best)})" if best != totals.peak_inference_bytes else ""
+    yield (
+        "activations",
+        f"{count(totals.activation_elements)} elements an image; "
+        f"peak at inference {size(totals.peak_inference_bytes)}{order}, {batch}",
+    )
+    yield "training", f"{size(totals.training_bytes)} with {sizing.optimizer}, {batch}"
+    if report.largest_batch is not None:
+        largest = report.largest_batch
+        yield (
+            "largest batch",
+            f"{count(largest.training)} in training, {count(largest.inference)} at inference, "
+            f"in {size(largest.memory)}",
+        )
+
+
+def _pytorch(report: Report) -> Iterator[tuple[str, str]]:
+    totals = report.totals
+    parts = f"{count(totals.params)} ({count(totals.trainable)} trainable"
+    if totals.frozen:
+        parts += f", {count(totals.frozen)} frozen"
+    parts += f"), buffers {count(totals.buffers)}"
+    if totals.params_inference != totals.params:
+        parts += f"; {count(totals.params_inference)} without train-only heads"
+    yield "params", parts
+
+
+def _keras(report: Report) -> Iterator[tuple[str, str]]:
+    totals = report.totals
+    known = None not in (totals.params, totals.buffers, totals.frozen)
+    total = (totals.params or 0) + (totals.buffers or 0) if known else None
+    fixed = (totals.buffers or 0) + (totals.frozen or 0) if known else None
+    yield (
+        "params",
+        f"{count(total)} in the Keras view: {count(totals.trainable)} trainable, "
+        f"{count(fixed)} non-trainable",
+    )
+
+
+def checks(report: Report) -> Iterator[str]:
+    """Every `expect` and `budget` with a mark."""
+    marks = {True: "ok", False: "FAILED", None: "not checked"}
+    for check in report.checks:
+        text = f"{check.kind} {check.key} {check.wanted}"
+        got = f" (is {check.actual})" if check.ok is False or check.kind == "budget" else ""
+        yield f"{marks[check.ok]}: {text}{got}"
