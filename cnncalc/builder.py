@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from cnncalc.argument import ListOf, flag, natural, positive
+from cnncalc.assembler import MAX_LAYERS, Assembler, FullError
 from cnncalc.document import Mapping, Scalar
-from cnncalc.evaluate import Argument, Arguments, Evaluator, Invoked
+from cnncalc.evaluate import Arguments, Evaluator, Invoked
 from cnncalc.expression import UNKNOWN
-from cnncalc.graph import Graph, Node, Output, Scope, Value
+from cnncalc.graph import Graph, Node, Output, Scope
 from cnncalc.instantiate import Instantiator
-from cnncalc.layer import LayerError, Shape
-from cnncalc.problem import Problem, Span
+from cnncalc.layer import Shape
+from cnncalc.problem import Problem
+from cnncalc.references import References
 from cnncalc.scope import BROKEN, Context, Flow, Missing, Tensor, Tensors
 from cnncalc.spec import (
     Apply,
@@ -32,7 +34,6 @@ from cnncalc.spec import (
 )
 from cnncalc.suggest import did_you_mean
 
-MAX_LAYERS = 100_000
 MAX_ITEMS = 1_000_000
 MAX_DEPTH = 50
 
@@ -62,10 +63,6 @@ class Built(NamedTuple):
     expectations: tuple[Expectation, ...]
 
 
-class _Full(Exception):
-    """The network is larger than any limit allows; it has been reported."""
-
-
 def build(spec: Spec, settings: Settings | None = None) -> Built:
     """Expand the spec and infer every shape; problems are collected, never raised."""
     builder = _Builder(spec, settings or Settings())
@@ -79,13 +76,11 @@ class _Builder:
         self.spec, self.settings = spec, settings
         self.evaluator = Evaluator()
         self.report = self.evaluator.report
-        self.values: list[Value] = []
-        self.nodes: list[Node] = []
-        self.value_names: dict[int, str] = {}
+        self.references = References(spec, self.evaluator)
+        self.assembler = Assembler(Instantiator(spec, self.evaluator), self.evaluator)
         self.expectations: list[Expectation] = []
         self.steps = 0
         self.variables: dict[str, Any] = {}
-        self.instantiator = Instantiator(spec, self.evaluator)
 
     def build(self) -> Built:
         inputs = self.inputs()
@@ -97,15 +92,15 @@ class _Builder:
             self.items(self.spec.items, top, "layers")
             heads = [found for head in self.spec.heads for found in self.head(head, top, first)]
             outputs = self.outputs(top)
-        except _Full:
+        except FullError:
             pass
         names = {name: t for name, t in top.bound.bound.items() if isinstance(t, int)}
         graph = Graph(
             file=self.spec.file,
             name=self.spec.texts.get("name"),
             inputs={name: t for name, t in inputs.items() if isinstance(t, int)},
-            values=tuple(self.values),
-            nodes=tuple(self.named(node) for node in self.nodes),
+            values=tuple(self.assembler.values),
+            nodes=tuple(self.named(node) for node in self.assembler.nodes),
             outputs=(*outputs, *heads),
             names=names,
             loss=self.loss(top),
@@ -114,13 +109,15 @@ class _Builder:
 
     def named(self, node: Node) -> Node:
         """The node under the name that its output is bound to."""
-        name = self.value_names.get(node.outputs[0]) if len(node.outputs) == 1 else None
+        name = self.references.value_names.get(node.outputs[0]) if len(node.outputs) == 1 else None
         return node._replace(name=name) if name else node
 
     # ---- the file
 
     def context(self, first: Tensor, bound: Tensors) -> Context:
-        return Context(self.values, self.variables, self.variables, bound, Flow(first), first)
+        return Context(
+            self.assembler.values, self.variables, self.variables, bound, Flow(first), first
+        )
 
     def inputs(self) -> dict[str, Tensor]:
         """The model inputs; evaluates the file's variables first, which shapes may use."""
@@ -131,8 +128,7 @@ class _Builder:
             shape = self.settings.inputs.get(name) or self.evaluator.checked(
                 node, ListOf(positive), "input", bare
             )
-            self.values.append(Value(name, None if shape is UNKNOWN else shape, None))
-            found[name] = len(self.values) - 1
+            found[name] = self.assembler.input(name, None if shape is UNKNOWN else shape)
         return found
 
     def file_variables(self, bare: Context) -> None:
@@ -153,7 +149,7 @@ class _Builder:
 
     def head(self, head: Head, top: Context, first: Tensor) -> list[Output]:
         """Expand a side output; its name is then visible to later heads."""
-        source = self.resolve(head.source, top) if head.source else BROKEN
+        source = self.references.resolve(head.source, top) if head.source else BROKEN
         train_only = False
         if head.train_only is not None:
             what = "train_only"
@@ -169,22 +165,22 @@ class _Builder:
             train_only=train_only,
         )
         self.items(head.items, inside, path)
-        self.bind(head.name, inside.flow.prev, top)
+        self.references.bind(head.name, inside.flow.prev, top)
         value = inside.flow.prev
         return [Output(value, name, train_only)] if isinstance(value, int) else []
 
     def outputs(self, top: Context) -> list[Output]:
         if self.spec.outputs is None:
             value = top.flow.prev
-            return [Output(value)] if isinstance(value, int) and self.nodes else []
-        found = [self.resolve(reference, top) for reference in self.spec.outputs]
+            return [Output(value)] if isinstance(value, int) and self.assembler.nodes else []
+        found = [self.references.resolve(reference, top) for reference in self.spec.outputs]
         return [Output(value) for value in found if isinstance(value, int)]
 
     def loss(self, top: Context) -> Any:
         if self.spec.loss is None:
             return None
         given = self.evaluator.arguments(self.spec.loss.value, top)
-        return self.instantiator.loss(self.spec.loss.name, given, top)
+        return self.assembler.instantiator.loss(self.spec.loss.name, given, top)
 
     # ---- items and their modifiers, in the order for, if, repeat
 
@@ -193,7 +189,7 @@ class _Builder:
             span = items.items[0].span
             message = f"items are nested more than {MAX_DEPTH} deep"
             self.report("CNN008", message, span, context)
-            raise _Full
+            raise FullError
         for index, item in enumerate(items.items):
             self.item(item, context, f"{path}.{index}" if items.listed else path)
 
@@ -203,7 +199,7 @@ class _Builder:
         else:
             outputs = self.loop(item, item.loop, context, path)
         if outputs is not None and item.names:
-            self.bind_all(item, outputs, context)
+            self.references.bind_all(item, outputs, context)
 
     def loop(self, item: Item, loop: Loop, context: Context, path: str) -> list[Tensor] | None:
         """Expand the item once for each row; the outputs are those of the last row."""
@@ -254,7 +250,7 @@ class _Builder:
         if copies is not UNKNOWN and copies > MAX_LAYERS:
             message = f"repeat {copies} is more than {MAX_LAYERS:,} layers"
             self.report("CNN008", message, item.repeat.span, context)
-            raise _Full
+            raise FullError
         outputs = None
         for copy in range(1 if copies is UNKNOWN else copies):
             inside = replace(context, bound=Tensors(context.bound))
@@ -275,14 +271,14 @@ class _Builder:
         if self.steps > MAX_ITEMS:
             message = f"the spec expands to more than {MAX_ITEMS:,} items"
             self.report("CNN008", message, item.span, context)
-            raise _Full
+            raise FullError
         if item.trainable is not None:
             trainable = self.evaluator.checked(item.trainable, flag, "trainable", context)
             if trainable is False:
                 context = replace(context, frozen=True)
         sources = None
         if item.sources is not None:
-            sources = [self.resolve(source, context) for source in item.sources]
+            sources = [self.references.resolve(source, context) for source in item.sources]
         outputs = self.expand(item, sources, context, path, copy)
         if item.expect is not None and len(outputs) == 1 and isinstance(outputs[0], int):
             self.expectations.append(Expectation(outputs[0], item.expect, context.scope))
@@ -351,11 +347,11 @@ class _Builder:
             )
             if isinstance(branch.body, Items):
                 self.items(branch.body, inside, here)
-                end = self.usable(inside.flow.prev, branch.name.span, inside)
+                end = self.references.usable(inside.flow.prev, branch.name.span, inside)
             elif branch.body is None:
-                end = self.usable(start, branch.name.span, inside)
+                end = self.references.usable(start, branch.name.span, inside)
             else:
-                end = self.resolve(branch.body, inside)
+                end = self.references.resolve(branch.body, inside)
             ends.append(end)
         if head.merge is None:
             return [BROKEN]
@@ -399,13 +395,13 @@ class _Builder:
         *,
         joined: bool = False,
     ) -> list[Tensor]:
-        """Add a layer or expand a block; `joined` layers get their type as last step of the path."""
+        """Add a layer or expand a block; the path of a `joined` layer ends in its type."""
         tensors = self.sources(name, given, sources, context)
         block = self.spec.blocks.get(name.text)
         if block is not None:
             return [self.block(block, name, given, tensors, context, f"{path}.{name.text}{copy}")]
         path = f"{path}.{name.text}" if joined else path + copy
-        return self.layer(name, given, tensors, context, path)
+        return self.assembler.layer(name, given, tensors, context, path)
 
     def sources(
         self, name: Scalar, given: Arguments, sources: list[Tensor] | None, context: Context
@@ -415,9 +411,9 @@ class _Builder:
             if sources is not None:
                 message = f"{name.text} has its inputs twice: in its list and from elsewhere"
                 self.report("CNN005", message, name.span, context)
-            return [self.resolve(r, context) if r else BROKEN for r in given.references]
+            return [self.references.resolve(r, context) if r else BROKEN for r in given.references]
         if sources is None:
-            return [self.usable(context.flow.prev, name.span, context)]
+            return [self.references.usable(context.flow.prev, name.span, context)]
         return sources
 
     def block(
@@ -452,117 +448,9 @@ class _Builder:
             inputs=inputs,
             blocks=(*context.blocks, name.text),
         )
-        self.instantiator.fill(block, name, given, context, inside)
+        self.assembler.instantiator.fill(block, name, given, context, inside)
         self.items(block.items, inside, path)
-        return self.usable(inside.flow.prev, name.span, inside)
-
-    def layer(
-        self, name: Scalar, given: Arguments, tensors: list[Tensor], context: Context, path: str
-    ) -> list[Tensor]:
-        if len(self.nodes) >= MAX_LAYERS:
-            message = f"the network has more than {MAX_LAYERS:,} layers"
-            self.report("CNN008", message, name.span, context)
-            raise _Full
-        made = self.instantiator.layer(name, given, len(tensors), context)
-        inputs = [t for t in tensors if isinstance(t, int)]
-        known = [self.values[t] for t in inputs]
-        assumed = made.repaired or any(value.assumed for value in known)
-        shapes: tuple[Shape | None, ...] = (None,)
-        problem = made.problem
-        if made.layer and len(inputs) == len(tensors):
-            ins = tuple(value.shape for value in known if value.shape is not None)
-            if len(ins) == len(inputs):
-                try:
-                    shapes = made.layer.outputs(*ins)
-                except LayerError as error:
-                    if not assumed:
-                        problem = self.misfit(error, name, given, context)
-                    shapes, assumed = (made.layer.assume(*ins),), True
-        first = len(self.values)
-        node = len(self.nodes)
-        for number, shape in enumerate(shapes):
-            port = f"{path}:{number}" if len(shapes) > 1 else path
-            self.values.append(Value(port, shape, node, assumed))
-        outputs = tuple(range(first, len(self.values)))
-        self.nodes.append(
-            Node(
-                path=path,
-                name=None,
-                type=made.type,
-                layer=made.layer,
-                inputs=tuple(inputs),
-                outputs=outputs,
-                scope=context.scope,
-                span=name.span,
-                head=context.head,
-                frozen=context.frozen,
-                train_only=context.train_only,
-                problem=problem,
-            )
-        )
-        return list(outputs)
-
-    def misfit(
-        self, error: LayerError, name: Scalar, given: Arguments, context: Context
-    ) -> Problem:
-        """Report a layer that does not fit its input, at the argument to blame."""
-        argument: Argument | None = None
-        if error.argument:
-            argument = given.keywords.get(error.argument, given.primary)
-        span: Span = argument.span if argument else name.span
-        return self.report(error.code, f"{error.message}", span, context, error.help)
-
-    # ---- names
-
-    def resolve(self, reference: Scalar, context: Context) -> Tensor:
-        """The tensor that a reference means; what it cannot mean is reported."""
-        found = context.find(reference.text)
-        if found is not None:
-            return self.usable(found, reference.span, context)
-        name = reference.text
-        help = did_you_mean(name, context.tensors())
-        reason = self.elsewhere(name, reference)
-        self.report(
-            "CNN104", f"no tensor is called '{name}' here{reason}", reference.span, context, help
-        )
-        return BROKEN
-
-    def elsewhere(self, name: str, reference: Scalar) -> str:
-        """Why a name that is bound somewhere is not visible."""
-        for bound in self.spec.bound_names():
-            if bound.text == name:
-                later = (bound.span.line, bound.span.column) > reference.span[1:3]
-                why = "is bound later" if later else "belongs to another scope"
-                return f": the one on line {bound.span.line} {why}"
-        return ""
-
-    def usable(self, tensor: Tensor, span: Span, context: Context) -> Tensor:
-        """The tensor; one that is missing is reported where it is needed."""
-        if isinstance(tensor, Missing) and tensor.reason is not None:
-            self.report("CNN104", tensor.reason, span, context, tensor.help)
-            return BROKEN
-        return tensor
-
-    def bind_all(self, item: Item, outputs: list[Tensor], context: Context) -> None:
-        if outputs == [BROKEN]:
-            outputs = [BROKEN] * len(item.names)
-        if len(item.names) != len(outputs):
-            message = f"{len(item.names)} names for {len(outputs)} outputs"
-            help = "write as many: name: [a, b]" if len(outputs) > 1 else "write one name"
-            self.report("CNN005", message, item.names[0].span, context, help)
-            outputs = [BROKEN] * len(item.names)
-        for name, tensor in zip(item.names, outputs, strict=True):
-            self.bind(name, tensor, context)
-
-    def bind(self, name: Scalar, tensor: Tensor, context: Context) -> None:
-        if context.bound.hides(name.text):
-            message = f"'{name.text}' is already bound outside this branch"
-            self.report("CNN104", message, name.span, context, "give it another name")
-            return
-        context.bound.absent.pop(name.text, None)
-        context.bound.bound[name.text] = tensor
-        if isinstance(tensor, int):
-            self.value_names.setdefault(tensor, name.text)
+        return self.references.usable(inside.flow.prev, name.span, inside)
 
 
 def _short(value: Any) -> str:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from cnncalc.argument import Kind
 from cnncalc.document import Mapping, Node, Scalar, Sequence
 from cnncalc.expression import UNKNOWN, ExpressionError, evaluate, is_expression
+from cnncalc.forms import IDENTIFIER, TYPE_NAME, is_text
 from cnncalc.graph import calls
 from cnncalc.layer import quoted
 from cnncalc.problem import Problem, Span
-from cnncalc.reader import IDENTIFIER, TYPE_NAME
 from cnncalc.scope import Context
 
 
@@ -113,9 +113,8 @@ class Evaluator:
 
     def reference(self, node: Node, context: Context) -> Scalar | None:
         """The name of a tensor in a list of inputs; None where it cannot be one."""
-        if isinstance(node, Scalar) and isinstance(node.value, str):
-            if IDENTIFIER.fullmatch(node.text):
-                return node
+        if is_text(node) and IDENTIFIER.fullmatch(node.text):
+            return node
         shown = f"'{node.text}'" if isinstance(node, Scalar) else "a list or mapping"
         self.report(
             "CNN005",

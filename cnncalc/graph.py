@@ -14,7 +14,7 @@ from cnncalc.problem import Call, Problem, Span
 
 
 class Scope(NamedTuple):
-    """A written structure around layers: a block call, a row of a loop, a copy, a branch, a head."""
+    """A written structure around layers: a block call, a loop's row, a copy, a branch, a head."""
 
     kind: str
     label: str
@@ -23,7 +23,7 @@ class Scope(NamedTuple):
     parent: Scope | None
 
     def outermost_first(self) -> tuple[Scope, ...]:
-        """This scope and all around it."""
+        """The scope itself and all around it."""
         chain: list[Scope] = []
         scope: Scope | None = self
         while scope is not None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc import layers
+from cnncalc.document import parse, plain
 from cnncalc.evaluate import Argument, Arguments, Evaluator
 from cnncalc.expression import UNKNOWN
 from cnncalc.keras import argument_help, type_help
-from cnncalc.layer import Layer, LayerError, arguments, required
+from cnncalc.layer import Layer, LayerError, arguments, attribute, required
 from cnncalc.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Instantiator:
         return self.construct(layer_type, name, given, context).layer
 
     def unknown_type(self, name: Scalar, given: Arguments, inputs: int, context: Context) -> Made:
+        """Report a name that is neither a layer type nor a block; go on with a near miss."""
         known = (*layers.names(), *self.spec.blocks)
         near = nearest(name.text, known)
         help = type_help(name.text) or did_you_mean(name.text, known)
@@ -103,7 +105,9 @@ class Instantiator:
         if any(argument.value is UNKNOWN for argument in merged.values()):
             return Made(type_name, problem=problem)
         try:
-            layer = layer_type(**{key: argument.value for key, argument in merged.items()})
+            layer = layer_type(
+                **{attribute(key): argument.value for key, argument in merged.items()}
+            )
         except LayerError as error:
             place = merged.get(error.argument or "")
             span = place.span if place else name.span
@@ -112,6 +116,7 @@ class Instantiator:
         return Made(type_name, layer, problem, repaired)
 
     def no_primary(self, layer_type: type[Layer], given: Arguments, context: Context) -> Problem:
+        """Report a single value where arguments must be named."""
         assert given.primary is not None
         type_name = layer_type.__name__
         return self.report(
@@ -146,6 +151,7 @@ class Instantiator:
     def unknown_argument(
         self, owner: str, key: str, argument: Argument, allowed: Iterable[str], context: Context
     ) -> Problem:
+        """Report an argument that a layer or block does not have."""
         known = tuple(allowed)
         help = argument_help(key, known) or did_you_mean(key, known)
         listed = "arguments: " + ", ".join(known) if known else f"{owner} takes no arguments"
@@ -169,22 +175,7 @@ class Instantiator:
         self, block: Block, name: Scalar, given: Arguments, caller: Context, inside: Context
     ) -> None:
         """Put the arguments and then the `vars` of a block call into the context of its items."""
-        written = dict(given.keywords)
-        known = [key.text for key, _ in block.args]
-        if given.primary is not None:
-            if known:
-                written[known[0]] = given.primary
-            else:
-                message = f"block {name.text} takes no arguments"
-                self.report("CNN002", message, given.primary.span, caller)
-        guessed = False
-        for key in [key for key in written if key not in known]:
-            argument = written.pop(key)
-            self.unknown_argument(f"block {name.text}", key, argument, known, caller)
-            near = nearest(key, known)
-            guessed = True
-            if near and near not in written:
-                written[near] = argument
+        written, guessed = self.block_arguments(block, name, given, caller)
         for key, default in block.args:
             if key.text in written:
                 inside.names[key.text] = written[key.text].value
@@ -193,11 +184,53 @@ class Instantiator:
             else:
                 inside.names[key.text] = UNKNOWN
                 if not guessed:
-                    self.lacking(block, key, name, caller)
+                    self.lacking(key, name, caller)
         for key, node in block.vars:
             inside.names[key.text] = self.evaluator.value(node, inside)
 
-    def lacking(self, block: Block, key: Scalar, name: Scalar, caller: Context) -> None:
+    def block_arguments(
+        self, block: Block, name: Scalar, given: Arguments, caller: Context
+    ) -> tuple[dict[str, Argument], bool]:
+        """The written arguments by their right names, and whether any had to be guessed."""
+        known = [key.text for key, _ in block.args]
+        written = {key: one for key, one in given.keywords.items() if key in known}
+        if given.primary is not None and known:
+            written[known[0]] = given.primary
+        elif given.primary is not None:
+            message = f"block {name.text} takes no arguments"
+            self.report("CNN002", message, given.primary.span, caller)
+        strange = {key: one for key, one in given.keywords.items() if key not in known}
+        for key, one in strange.items():
+            self.unknown_argument(f"block {name.text}", key, one, known, caller)
+            near = nearest(key, known)
+            if near and near not in written:
+                written[near] = one
+        return written, bool(strange)
+
+    def lacking(self, key: Scalar, name: Scalar, caller: Context) -> None:
+        """Report a block argument that has no default and was not given."""
         message = f"block {name.text} needs '{key.text}'"
         help = f"declared on line {key.span.line}: {key.text} is required"
         self.report("CNN005", message, name.span, caller, help)
+
+
+def from_text(text: str) -> Layer:
+    """The layer that `Type`, `Type: value` or `Type: {argument: value}` stands for.
+
+    Raises LayerError where the text is not one, or an argument is wrong.
+    """
+    root = parse(text.encode(), "layer").root
+    written = plain(root) if root else None
+    name, given = next(iter(written.items())) if isinstance(written, dict) else (written, None)
+    layer_type = layers.find(str(name))
+    if layer_type is None:
+        raise LayerError(f"no layer type is called '{name}'", code="CNN002")
+    if not isinstance(given, dict):
+        given = {} if given is None else {layer_type.primary: given}
+    unknown = [key for key in given if key not in arguments(layer_type)]
+    if unknown:
+        raise LayerError(f"{name} has no argument '{unknown[0]}'", code="CNN002")
+    lacking = [key for key in required(layer_type) if key not in given]
+    if lacking:
+        raise LayerError(f"{name} needs '{lacking[0]}'", code="CNN005")
+    return layer_type(**{attribute(key): value for key, value in given.items()})

@@ -4,115 +4,114 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-RANKS = "123"
+_RANKS = "123"
+
+
+def _by_name(table: dict[str, str]) -> dict[str, str]:
+    """A table of `target: several other names` as one of `other name: target`."""
+    return {name: target for target, names in table.items() for name in names.split()}
+
 
 TYPES: dict[str, str] = {
-    **{f"Conv{rank}D": f"Conv{rank}d" for rank in RANKS},
-    **{f"Convolution{rank}D": f"Conv{rank}d" for rank in RANKS},
-    **{f"Conv{rank}DTranspose": f"ConvTranspose{rank}d" for rank in RANKS},
+    **{f"Conv{rank}D": f"Conv{rank}d" for rank in _RANKS},
+    **{f"Conv{rank}DTranspose": f"ConvTranspose{rank}d" for rank in _RANKS},
     **{f"LocallyConnected{rank}D": f"LocallyConnected{rank}d" for rank in "12"},
-    **{f"MaxPooling{rank}D": f"MaxPool{rank}d" for rank in RANKS},
-    **{f"MaxPool{rank}D": f"MaxPool{rank}d" for rank in RANKS},
-    **{f"AveragePooling{rank}D": f"AvgPool{rank}d" for rank in RANKS},
-    **{f"AvgPool{rank}D": f"AvgPool{rank}d" for rank in RANKS},
-    **{f"ZeroPadding{rank}D": f"ZeroPad{rank}d" for rank in RANKS},
-    **{f"SpatialDropout{rank}D": f"Dropout{rank}d" for rank in RANKS},
-    **{f"UpSampling{rank}D": "Upsample" for rank in RANKS},
-    **{f"Cropping{rank}D": "CenterCrop" for rank in RANKS},
-    "Dense": "Linear",
+    **{f"MaxPooling{rank}D": f"MaxPool{rank}d" for rank in _RANKS},
+    **{f"AveragePooling{rank}D": f"AvgPool{rank}d" for rank in _RANKS},
+    **{f"ZeroPadding{rank}D": f"ZeroPad{rank}d" for rank in _RANKS},
+    **{f"SpatialDropout{rank}D": f"Dropout{rank}d" for rank in _RANKS},
+    **{f"UpSampling{rank}D": "Upsample" for rank in _RANKS},
     "BatchNormalization": "BatchNorm2d",
-    "LayerNormalization": "LayerNorm",
-    "GroupNormalization": "GroupNorm",
     "Concatenate": "Concat",
+    "Dense": "Linear",
+    "GroupNormalization": "GroupNorm",
+    "LayerNormalization": "LayerNorm",
     "Multiply": "Mul",
-    "Reshape": "Unflatten",
 }
 """Layer types of Keras that have a twin."""
 
-SLIPS: dict[str, str] = {
-    **dict.fromkeys(("Conv", "Convolution"), "Conv2d"),
-    **dict.fromkeys(("ConvTranspose", "Deconv", "Deconvolution"), "ConvTranspose2d"),
-    **dict.fromkeys(("BatchNorm", "BN", "SyncBatchNorm"), "BatchNorm2d"),
-    **dict.fromkeys(("InstanceNorm",), "InstanceNorm2d"),
-    **dict.fromkeys(("MaxPool", "MaxPooling"), "MaxPool2d"),
-    **dict.fromkeys(("AvgPool", "AveragePool", "AvgPooling", "AveragePooling"), "AvgPool2d"),
-    **dict.fromkeys(("FC", "FullyConnected", "InnerProduct", "Gemm"), "Linear"),
-    **dict.fromkeys(("Cat", "Concatenation"), "Concat"),
-    **dict.fromkeys(("Product", "Times"), "Mul"),
-    **dict.fromkeys(("Sum", "Plus"), "Add"),
-    **dict.fromkeys(("Max",), "Maximum"),
-    **dict.fromkeys(("Swish",), "SiLU"),
-    **dict.fromkeys(("LRN",), "LocalResponseNorm"),
-    **dict.fromkeys(("Pad", "Padding", "ZeroPad"), "ZeroPad2d"),
-    **dict.fromkeys(("Interpolate", "Resize", "UpsamplingNearest2d"), "Upsample"),
-    **dict.fromkeys(("DepthToSpace",), "PixelShuffle"),
-    **dict.fromkeys(("SpaceToDepth",), "PixelUnshuffle"),
-    **dict.fromkeys(("Transpose",), "Permute"),
-    **dict.fromkeys(("LayerScale",), "Scale"),
-}
-"""Names of other frameworks and of papers, and names of torch without their rank."""
+SLIPS: dict[str, str] = _by_name(
+    {
+        "Add": "Sum",
+        "AvgPool2d": "AvgPool AvgPooling AveragePool AveragePooling",
+        "BatchNorm2d": "BatchNorm BN SyncBatchNorm",
+        "Concat": "Cat Concatenation",
+        "Conv2d": "Conv Convolution",
+        "ConvTranspose2d": "ConvTranspose Deconv Deconvolution",
+        "InstanceNorm2d": "InstanceNorm",
+        "Linear": "FC FullyConnected Gemm InnerProduct",
+        "LocalResponseNorm": "LRN",
+        "MaxPool2d": "MaxPool MaxPooling",
+        "Maximum": "Max",
+        "Mul": "Product",
+        "Permute": "Transpose",
+        "PixelShuffle": "DepthToSpace",
+        "PixelUnshuffle": "SpaceToDepth",
+        "Scale": "LayerScale",
+        "SiLU": "Swish",
+        "Upsample": "Interpolate Resize",
+        "ZeroPad2d": "Pad ZeroPad",
+    }
+)
+"""Names of other frameworks and of papers, and torch's names without their rank."""
+
+_DECLARED = "Opaque, with its output, params and macs declared"
 
 IDIOMS: dict[str, str] = {
-    **{f"GlobalAveragePooling{rank}D": f"AdaptiveAvgPool{rank}d: 1 and Flatten" for rank in RANKS},
-    **{f"GlobalMaxPooling{rank}D": f"AdaptiveMaxPool{rank}d: 1 and Flatten" for rank in RANKS},
-    "GlobalAvgPool": "AdaptiveAvgPool2d: 1",
-    "GlobalAvgPool2d": "AdaptiveAvgPool2d: 1",
-    "GlobalAveragePool": "AdaptiveAvgPool2d: 1",
-    "GAP": "AdaptiveAvgPool2d: 1",
-    "GlobalMaxPool": "AdaptiveMaxPool2d: 1",
-    "DepthwiseConv1D": "Conv1d with groups: $in_channels",
-    "DepthwiseConv2D": "Conv2d with groups: $in_channels",
-    "SeparableConv1D": "two layers, Conv1d with groups: $in_channels and Conv1d with kernel_size: 1",
-    "SeparableConv2D": "two layers, Conv2d with groups: $in_channels and Conv2d with kernel_size: 1",
+    **{f"GlobalAveragePooling{rank}D": f"AdaptiveAvgPool{rank}d: 1 and Flatten" for rank in _RANKS},
+    **{f"GlobalMaxPooling{rank}D": f"AdaptiveMaxPool{rank}d: 1 and Flatten" for rank in _RANKS},
+    **dict.fromkeys(("GAP", "GlobalAvgPool", "GlobalAvgPool2d"), "AdaptiveAvgPool2d: 1"),
+    **{f"Cropping{rank}D": f"ZeroPad{rank}d with negative padding" for rank in _RANKS},
+    **{f"DepthwiseConv{rank}D": f"Conv{rank}d with groups: $in_channels" for rank in "12"},
+    **{
+        f"SeparableConv{rank}D": f"Conv{rank}d with groups: $in_channels, "
+        f"and then Conv{rank}d with kernel_size: 1"
+        for rank in "12"
+    },
     "Activation": "the activation itself, such as ReLU",
-    "Subtract": "Scale: -1 on one input, then Add",
-    "Input": "the key 'input' at the top of the file",
-    "InputLayer": "the key 'input' at the top of the file",
-    "Sequential": "a list of items under 'layers'",
-    "ModuleList": "a list of items under 'layers', or 'repeat'",
-    "Lambda": "Opaque, with its output, params and macs declared",
-    "MultiheadAttention": "Opaque, with its output, params and macs declared",
-    "MultiHeadAttention": "Opaque, with its output, params and macs declared",
+    **dict.fromkeys(("Input", "InputLayer"), "the key 'input' at the top of the file"),
+    **dict.fromkeys(("ModuleList", "Sequential"), "a list of items under 'layers'"),
+    **dict.fromkeys(("Lambda", "MultiHeadAttention", "MultiheadAttention"), _DECLARED),
+    "Reshape": "Flatten, and then Unflatten with unflattened_size",
 }
-"""Names without one twin, and what is written for them."""
+"""Names without a single twin, and what is written for them."""
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "filters": ("out_channels",),
-    "units": ("out_features",),
-    "input_dim": ("in_features", "in_channels"),
-    "strides": ("stride",),
-    "pool_size": ("kernel_size",),
-    "rate": ("p",),
-    "dilation_rate": ("dilation",),
-    "use_bias": ("bias",),
-    "epsilon": ("eps",),
     "alpha": ("negative_slope",),
     "axis": ("dim",),
     "center": ("affine", "elementwise_affine"),
-    "scale": ("affine", "elementwise_affine"),
-    "target_shape": ("unflattened_size",),
+    "dilation_rate": ("dilation",),
+    "epsilon": ("eps",),
+    "filters": ("out_channels",),
     "interpolation": ("mode",),
-    "size": ("scale_factor", "output_size"),
-    "height_factor": ("scale_factor",),
+    "pool_size": ("kernel_size",),
+    "rate": ("p",),
+    "scale": ("affine", "elementwise_affine"),
+    "strides": ("stride",),
+    "target_shape": ("unflattened_size",),
+    "units": ("out_features",),
+    "use_bias": ("bias",),
 }
 """Arguments of Keras, and what they may be here: the first that the layer type has."""
 
 SHORT: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("out", "out_dim", "channels"), ("out_channels", "out_features")),
-    **dict.fromkeys(("in", "in_dim"), ("in_channels", "in_features", "num_features")),
-    **dict.fromkeys(("kernel", "kernel_shape", "k", "ksize", "filter_size"), ("kernel_size",)),
-    **dict.fromkeys(("pad", "pads"), ("padding",)),
-    **dict.fromkeys(("s", "step"), ("stride",)),
-    **dict.fromkeys(("group", "g"), ("groups", "num_groups")),
-    **dict.fromkeys(("d", "dilations", "atrous"), ("dilation",)),
-    **dict.fromkeys(("drop", "dropout", "prob", "drop_rate"), ("p",)),
-    **dict.fromkeys(("slope", "leak"), ("negative_slope",)),
-    **dict.fromkeys(("scale", "factor", "scales"), ("scale_factor", "upscale_factor")),
-    **dict.fromkeys(("groups",), ("num_groups",)),
-    **dict.fromkeys(("num_classes", "out_channels"), ("out_features",)),
-    **dict.fromkeys(("out_features", "out_planes"), ("out_channels",)),
-    **dict.fromkeys(("output", "target_size"), ("output_size",)),
-    **dict.fromkeys(("sections", "split_size", "sizes"), ("split_size_or_sections",)),
+    "drop": ("p",),
+    "factor": ("scale_factor", "upscale_factor", "downscale_factor"),
+    "filter_size": ("kernel_size",),
+    "groups": ("num_groups",),
+    "in": ("in_channels", "in_features", "num_features"),
+    "k": ("kernel_size",),
+    "kernel": ("kernel_size",),
+    "num_classes": ("out_features", "out_channels"),
+    "out": ("out_channels", "out_features"),
+    "out_channels": ("out_features",),
+    "out_features": ("out_channels",),
+    "pad": ("padding",),
+    "s": ("stride",),
+    "scale": ("scale_factor", "upscale_factor"),
+    "sections": ("split_size_or_sections",),
+    "slope": ("negative_slope",),
+    "split_size": ("split_size_or_sections",),
 }
 """Short and mixed-up arguments, in the same way."""
 

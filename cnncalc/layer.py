@@ -5,6 +5,7 @@ Shapes leave the batch out: `(C, *spatial)` or `(features,)`. Counts are of one 
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
@@ -64,7 +65,7 @@ class BackwardMacs(NamedTuple):
 
 
 class Example:
-    """A layer as written in a spec, with the shapes of its inputs: tested, and shown in the docs."""
+    """A layer as a spec writes it, with the shapes of its inputs: tested, and shown in the docs."""
 
     def __init__(self, text: str, *shapes: Shape) -> None:
         self.text, self.shapes = text, shapes
@@ -90,9 +91,8 @@ class Layer:
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         """Make the subclass a frozen dataclass where it adds fields."""
         cls.abstract = abstract
-        if any(
-            "ClassVar" not in str(kind) for kind in cls.__dict__.get("__annotations__", {}).values()
-        ):
+        annotations = inspect.get_annotations(cls)
+        if any("ClassVar" not in str(kind) for kind in annotations.values()):
             dataclass(frozen=True, kw_only=True)(cls)
 
     def __post_init__(self) -> None:
@@ -170,7 +170,7 @@ def arguments(layer_type: type[Layer]) -> dict[str, Kind]:
 
 
 def attribute(name: str) -> str:
-    """The field that holds an argument: `params_` for Opaque's `params`, as a rule has that name."""
+    """The field that holds an argument: `params_` for Opaque's `params`, which is a rule's name."""
     return f"{name}_" if hasattr(Layer, name) else name
 
 

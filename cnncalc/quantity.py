@@ -10,15 +10,21 @@ if TYPE_CHECKING:
 
 SUFFIXES = {
     "": 1,
-    "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
-    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
 }
 
 _FORM = re.compile(r"(~?)(\d{1,30})(?:\.(\d{1,30}))?(k|M|G|T|KiB|MiB|GiB|TiB)?")
 
 
 class Quantity(NamedTuple):
-    """`digits` x `scale` / 10 ** `decimals`; approximate: known to half a unit in the last place."""
+    """digits x scale / 10 ** decimals; `approximate`: to half a unit in the last place."""
 
     digits: int
     decimals: int
@@ -28,12 +34,12 @@ class Quantity(NamedTuple):
     def matches(self, value: int | Fraction) -> bool:
         """Whether the value is this number, or rounds to the digits written after `~`."""
         distance = abs(value * 10**self.decimals - self.digits * self.scale)
-        return 2 * distance <= self.scale if self.approximate else distance == 0
+        return bool(2 * distance <= self.scale if self.approximate else distance == 0)
 
     def compare(self, value: int | Fraction) -> int:
         """1 if the value is above this number, -1 if it is below, else 0."""
         difference = value * 10**self.decimals - self.digits * self.scale
-        return (difference > 0) - (difference < 0)
+        return int(difference > 0) - int(difference < 0)
 
     @property
     def integer(self) -> int | None:

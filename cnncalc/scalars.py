@@ -79,6 +79,8 @@ def _number(text: str) -> Resolved:
         return Resolved(_GUESS, reason, code="CNN007")
     if _SEPARATED.fullmatch(text):
         plain = resolve(text.replace("_", ""))
+        if plain.code == "CNN007":
+            return plain
         return _refused(text, plain.value, f"{quote(text)} is a number with '_' in it")
     if _NOT_FINITE.fullmatch(text):
         help = f"write a number, or {quote(text)} in quotes"
@@ -101,11 +103,12 @@ def _integer(text: str) -> Resolved:
         reason = f"{quote(text)} is too large: integers go up to 2**63"
         return Resolved(_GUESS, reason, code="CNN007")
     if re.match(r"[-+]?0[0-9]", text):
-        return _refused(text, value, f"{quote(text)} has a leading zero")
+        return _refused(
+            text, value, f"{quote(text)} has a leading zero, octal to some readers of YAML"
+        )
     return Resolved(value)
 
 
 def _refused(text: str, value: Value, reason: str) -> Resolved:
-    words = {True: "true", False: "false", None: "null"}
-    shown = str(value) if type(value) in (int, float) else words[value]
+    shown = "null" if value is None else str(value).lower()
     return Resolved(value, reason, f"write {shown}, or {quote(text)} in quotes")

@@ -110,6 +110,10 @@ class Context:
             self.values, self.file_names, self.file_names, Tensors(), Flow(BROKEN), BROKEN
         )
 
+    def is_unknown(self, tensor: Tensor) -> bool:
+        """Whether a tensor is missing, or nothing is known of it."""
+        return self._shape(tensor) is None
+
     def find(self, name: str) -> Tensor | None:
         """The tensor that a reference means; None when nothing has that name."""
         if name == "prev":

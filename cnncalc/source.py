@@ -38,7 +38,7 @@ def read(spec: str) -> Source:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return _bundled(spec)
+        return read_bundled(spec)
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot open '{spec}': {_reason(error)}") from None
     if stat.S_ISDIR(mode):
@@ -52,12 +52,13 @@ def bundled() -> dict[str, Path]:
 
 
 def _shipped() -> Iterator[tuple[str, Path]]:
-    place = next((place for place in _PLACES if place.is_dir()), None)
-    for path in place.rglob("*.yaml") if place else ():
-        yield path.relative_to(place).with_suffix("").as_posix(), path
+    for place in [place for place in _PLACES if place.is_dir()][:1]:
+        for path in place.rglob("*.yaml"):
+            yield path.relative_to(place).with_suffix("").as_posix(), path
 
 
-def _bundled(name: str) -> Source:
+def read_bundled(name: str) -> Source:
+    """The shipped spec of that name; raises SourceError."""
     specs = bundled()
     path = specs.get(name)
     if path is None:

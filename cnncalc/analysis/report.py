@@ -18,8 +18,13 @@ from cnncalc.layer import BackwardMacs, Shape
 from cnncalc.problem import Problem
 
 BITS = {
-    "float64": 64, "float32": 32, "float16": 16, "bfloat16": 16,
-    "int8": 8, "int4": 4, "binary": 1,
+    "float64": 64,
+    "float32": 32,
+    "float16": 16,
+    "bfloat16": 16,
+    "int8": 8,
+    "int4": 4,
+    "binary": 1,
 }
 """Bits of an element of each data type."""
 

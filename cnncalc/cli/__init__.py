@@ -52,7 +52,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cnncalc", message="%(prog)s %(version)s")
 def group() -> None:
-    """Calculate and check convolutional networks that are written as YAML specs.
+    r"""Calculate and check convolutional networks that are written as YAML specs.
 
     \b
     cnncalc summary resnet50          a network that is shipped

@@ -13,7 +13,7 @@ from cnncalc import quantity, source
 from cnncalc.analysis.report import BITS, OPTIMIZER_COPIES, Sizing
 from cnncalc.argument import LARGEST
 from cnncalc.builder import Settings
-from cnncalc.document import parse
+from cnncalc.document import parse, plain
 from cnncalc.layer import Shape
 from cnncalc.pipeline import Loaded, load
 from cnncalc.suggest import did_you_mean
@@ -28,7 +28,7 @@ def fail(message: str, help: str | None = None) -> NoReturn:
     raise click.UsageError(f"{message}\n  help: {help}" if help else message)
 
 
-class _Shape(click.ParamType):
+class _Shape(click.ParamType[tuple[str | None, Shape]]):
     """`3x224x224`, or `left=3x64x64` for one of several inputs."""
 
     name = "shape"
@@ -46,7 +46,7 @@ class _Shape(click.ParamType):
         return (name if equals else None), sizes
 
 
-class _Assignment(click.ParamType):
+class _Assignment(click.ParamType[tuple[str, Any]]):
     """`name=value`, the value read as YAML."""
 
     name = "name=value"
@@ -59,14 +59,14 @@ class _Assignment(click.ParamType):
         if not equals:
             self.fail(f"'{value}' is not of the form name=value", param, ctx)
         document = parse(f"value: {text}".encode(), "--set")
-        plain = _plain(document.root) if document.root and not document.problems else None
-        if not isinstance(plain, dict) or set(plain) != {"value"}:
+        found = plain(document.root) if document.root and not document.problems else None
+        if not isinstance(found, dict) or set(found) != {"value"}:
             why = document.problems[0].message if document.problems else "not a YAML value"
             self.fail(f"'{text}': {why}", param, ctx)
-        return name, plain["value"]
+        return name, found["value"]
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType[int]):
     """`24GiB`, `500MiB`, or bytes."""
 
     name = "size"
@@ -194,15 +194,6 @@ def write(text: str, output: str | None) -> None:
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"cannot write '{output}': {(error.strerror or str(error)).lower()}")
-
-
-def _plain(node: Any) -> Any:
-    """A located node as plain data."""
-    if hasattr(node, "entries"):
-        return {key.text: _plain(value) for key, value in node.entries}
-    if hasattr(node, "items"):
-        return [_plain(one) for one in node.items]
-    return node.value
 
 
 def sources(loaded: Mapping[str, Loaded]) -> dict[str, list[str]]:

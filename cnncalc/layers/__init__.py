@@ -30,10 +30,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "dropout": ("Dropout", *_ranks("Dropout"), "AlphaDropout"),
     "pad": _ranks("ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularPad"),
-    "shape": (
-        *("Upsample", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "CenterCrop"),
-        *("Chunk", "Split", "Permute"),
-    ),
+    "resize": ("Upsample", "PixelShuffle", "PixelUnshuffle"),
+    "shape": ("ChannelShuffle", "CenterCrop", "Chunk", "Split", "Permute"),
     "merge": ("Add", "Mul", "Maximum", "Concat"),
     "opaque": ("Opaque",),
     "loss": ("CrossEntropyLoss", "MultiMarginLoss", "MSELoss", "L1Loss", "BCEWithLogitsLoss"),

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnncalc.argument import Pair
-from cnncalc.layer import Layer, LayerError, Shape
+from cnncalc.layer import SAVES_NOTHING, Layer, LayerError, Saved, Shape, quoted
 
 AXES = {1: "(C, L)", 2: "(C, H, W)", 3: "(C, D, H, W)"}
+
+
+class Moving(Layer, abstract=True):
+    """What layers share that only move their elements."""
+
+    def elementwise_flops(self, x: Shape) -> int:
+        return 0
+
+    def saved(self, x: Shape) -> tuple[Saved, ...]:
+        return SAVES_NOTHING
 
 
 def check_rank(layer: Layer, x: Shape) -> None:
@@ -13,10 +25,11 @@ def check_rank(layer: Layer, x: Shape) -> None:
     if len(x) == layer.rank + 1:
         return
     name = type(layer).__name__
+    right: str | None
     if 2 <= len(x) <= 4 and name.endswith("d"):
         right = f"did you mean '{name[:-2]}{len(x) - 1}d'?"
     else:
-        right = f"{name} comes before Flatten, or after Unflatten"
+        right = f"{name} comes before Flatten, or after Unflatten" if len(x) == 1 else None
     raise LayerError(
         f"{name} needs an input of {layer.rank + 1} axes {AXES[layer.rank]}, not {list(x)}",
         help=right,
@@ -36,6 +49,19 @@ def axis_of(dim: int, x: Shape, argument: str = "dim") -> int:
         argument=argument,
         help=f"dim 0 is the batch; write 1 to {dims - 1}, or -1 to {1 - dims}",
     )
+
+
+def per_axis(value: Any, x: Shape, argument: str) -> tuple[Any, ...]:
+    """One value for each spatial axis, from one for all or a list."""
+    if not isinstance(value, tuple):
+        return (value,) * (len(x) - 1)
+    if len(value) != len(x) - 1:
+        raise LayerError(
+            f"{argument} {quoted(value)} has {len(value)} entries, but the input {list(x)} "
+            f"has {len(x) - 1} spatial axes",
+            argument=argument,
+        )
+    return value
 
 
 def divides(groups: int, channels: int, what: str, argument: str = "groups") -> None:

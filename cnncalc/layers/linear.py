@@ -7,7 +7,6 @@ from math import prod
 from cnncalc.argument import LARGEST, Integer, ListOf, argument, flag, number, positive
 from cnncalc.layer import (
     SAVES_INPUT_FOR_WEIGHTS,
-    SAVES_NOTHING,
     Example,
     Layer,
     LayerError,
@@ -17,7 +16,7 @@ from cnncalc.layer import (
     quoted,
     same,
 )
-from cnncalc.layers.common import axis_of
+from cnncalc.layers.common import Moving, axis_of
 from cnncalc.window import POINT, Reach, Whole, Window, pointwise
 
 
@@ -71,16 +70,10 @@ class Linear(Layer):
         return (*(POINT,) * (len(x) - 2), Whole()) if len(x) > 1 else Reach.EVERYTHING
 
 
-class Reshaping(Layer, abstract=True):
+class Reshaping(Moving, abstract=True):
     """What layers share that only name their elements anew."""
 
     view = True
-
-    def elementwise_flops(self, x: Shape) -> int:
-        return 0
-
-    def saved(self, x: Shape) -> tuple[Saved, ...]:
-        return SAVES_NOTHING
 
     def window(self, x: Shape) -> Window:
         return pointwise(x) if self.infer(x) == x else Reach.ENDS

@@ -12,15 +12,12 @@ from cnncalc.argument import LARGEST, Integer, Number, OneOf, argument, number
 from cnncalc.layer import SAVES_INPUT, Example, Layer, LayerError, Saved, Shape, saves
 from cnncalc.window import Reach, Window
 
+one_number = OneOf(("mean", "sum"))  # torch's "none" leaves no single number to minimise
+
 
 class Loss(Layer, abstract=True):
-    """What all losses share: a prediction and a target to one number.
+    """What all losses share: a prediction and a target to one number."""
 
-    torch's `reduction: none` is left out, because it gives no single number to minimise.
-    """
-
-    reduction: str = argument(OneOf(("mean", "sum")), default="mean")
-    primary = "reduction"
     operations: ClassVar[int]
     """FLOPs an element of the prediction."""
     target_kind: ClassVar[str] = "number"
@@ -56,6 +53,7 @@ class CrossEntropyLoss(Loss):
     """
 
     ignore_index: int = argument(Integer(-LARGEST), default=-100)
+    reduction: str = argument(one_number, default="mean")
     label_smoothing: float = argument(Number(0, 1), default=0.0)
     primary = "ignore_index"
     target_kind = "class"
@@ -86,6 +84,7 @@ class MultiMarginLoss(Loss):
 
     p: int = argument(Integer(1, 2), default=1)
     margin: float = argument(number, default=1.0)
+    reduction: str = argument(one_number, default="mean")
     primary = "p"
     target_kind = "class"
     examples = [
@@ -114,6 +113,8 @@ class MSELoss(Loss):
     FLOPs: 3 an element (subtract, square, sum). Source: torch.nn.MSELoss.
     """
 
+    reduction: str = argument(one_number, default="mean")
+    primary = "reduction"
     operations = 3
     examples = [Example("MSELoss", (3, 4, 5)), Example("MSELoss: sum", (6,))]
 
@@ -124,6 +125,8 @@ class L1Loss(Loss):
     FLOPs: 3 an element (subtract, absolute value, sum). Source: torch.nn.L1Loss.
     """
 
+    reduction: str = argument(one_number, default="mean")
+    primary = "reduction"
     operations = 3
     examples = [Example("L1Loss", (3, 4, 5)), Example("L1Loss: sum", (6,))]
 
@@ -136,6 +139,8 @@ class BCEWithLogitsLoss(Loss):
     Source: torch.nn.BCEWithLogitsLoss.
     """
 
+    reduction: str = argument(one_number, default="mean")
+    primary = "reduction"
     operations = 9
     target_kind = "probability"
     examples = [

@@ -14,8 +14,8 @@ count = Integer(0, 2**63 - 1)
 class Opaque(Layer):
     """A layer that is not modelled, with the numbers that are declared for it.
 
-    Any input to `output`. Params and MACs as declared, of the backward pass as many again for each
-    gradient; `flops` are those of the whole layer, and 2 x MACs where they are not written.
+    Any input to `output`. Params and MACs: as declared; the backward pass takes the MACs again for
+    each gradient. FLOPs: `flops`, those of the whole layer, or 2 x MACs where it is not written.
     Saves its input. What its outputs read is unknown. No number of it is ever proved.
     Source: the spec.
     """

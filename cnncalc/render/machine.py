@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cnncalc import __version__
-from cnncalc.analysis.receptive_field import AxisField, Exact, Field
+from cnncalc.analysis.receptive_field import AxisField, Field
 from cnncalc.analysis.report import Report, Row, Sizing, element_bytes
 from cnncalc.layer import written_arguments
 from cnncalc.problem import Problem
@@ -18,6 +18,8 @@ from cnncalc.render.tree import Line
 
 if TYPE_CHECKING:
     from fractions import Fraction
+
+    from cnncalc.analysis.receptive_field import Exact
 
 
 def to_json(report: Report) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cnncalc.analysis.report import Report, Row
+from cnncalc.analysis.report import Report, Row, Sizing
 from cnncalc.render import totals
 from cnncalc.render.columns import COLUMNS
 from cnncalc.render.text import count, rounded, shape, size
@@ -131,7 +131,7 @@ def _cell(key: str, line: Line, report: Report, whole: int) -> Text:
     if key == "layer":
         return _layer(line)
     if key == "share":
-        return _share(line, whole)
+        return _share(line, whole, report.sizing)
     return Text(COLUMNS[key].show(line.rows, report.sizing))
 
 
@@ -144,8 +144,8 @@ def _layer(line: Line) -> Text:
     return text
 
 
-def _share(line: Line, whole: int) -> Text:
-    macs = COLUMNS["macs"].value(line.rows, None)  # type: ignore[arg-type] - MACs have no size
+def _share(line: Line, whole: int, sizing: Sizing) -> Text:
+    macs = COLUMNS["macs"].value(line.rows, sizing)
     if not whole or macs is None:
         return Text("")
     share = macs / whole

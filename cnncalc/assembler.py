@@ -1,0 +1,98 @@
+"""Layers and their inputs -> nodes and values, with the shapes inferred on the way."""
+
+from __future__ import annotations
+
+from cnncalc.document import Scalar
+from cnncalc.evaluate import Argument, Arguments, Evaluator
+from cnncalc.graph import Node, Value
+from cnncalc.instantiate import Instantiator, Made
+from cnncalc.layer import LayerError, Shape
+from cnncalc.problem import Problem, Span
+from cnncalc.scope import Context, Tensor
+
+MAX_LAYERS = 100_000
+
+
+class FullError(Exception):
+    """The network is larger than a limit allows; it has been reported."""
+
+
+class Assembler:
+    """The nodes and values of one network, in execution order."""
+
+    def __init__(self, instantiator: Instantiator, evaluator: Evaluator) -> None:
+        self.instantiator, self.report = instantiator, evaluator.report
+        self.values: list[Value] = []
+        self.nodes: list[Node] = []
+
+    def input(self, name: str, shape: Shape | None) -> Tensor:
+        """Add a model input."""
+        self.values.append(Value(name, shape, None))
+        return len(self.values) - 1
+
+    def layer(
+        self, name: Scalar, given: Arguments, tensors: list[Tensor], context: Context, path: str
+    ) -> list[Tensor]:
+        """Add a layer; returns its outputs. Raises FullError, reported, at the limit."""
+        if len(self.nodes) >= MAX_LAYERS:
+            message = f"the network has more than {MAX_LAYERS:,} layers"
+            self.report("CNN008", message, name.span, context)
+            raise FullError
+        made = self.instantiator.layer(name, given, len(tensors), context)
+        inputs = tuple(self.existing(tensor) for tensor in tensors)
+        shapes, assumed, problem = self.infer(made, inputs, name, given, context)
+        first = len(self.values)
+        for number, shape in enumerate(shapes):
+            port = f"{path}:{number}" if len(shapes) > 1 else path
+            self.values.append(Value(port, shape, len(self.nodes), assumed))
+        outputs = range(first, len(self.values))
+        self.nodes.append(
+            Node(
+                path=path,
+                name=None,
+                type=made.type,
+                layer=made.layer,
+                inputs=inputs,
+                outputs=tuple(outputs),
+                scope=context.scope,
+                span=name.span,
+                head=context.head,
+                frozen=context.frozen,
+                train_only=context.train_only,
+                problem=problem,
+            )
+        )
+        return list(outputs)
+
+    def existing(self, tensor: Tensor) -> int:
+        """The tensor, or a value of unknown shape in place of one that is missing."""
+        if isinstance(tensor, int):
+            return tensor
+        self.values.append(Value("?", None, None))
+        return len(self.values) - 1
+
+    def infer(
+        self, made: Made, inputs: tuple[int, ...], name: Scalar, given: Arguments, context: Context
+    ) -> tuple[tuple[Shape | None, ...], bool, Problem | None]:
+        """The shapes of the outputs, whether they are assumed, and the layer's problem."""
+        known = [self.values[index] for index in inputs]
+        assumed = made.repaired or any(value.assumed for value in known)
+        shapes = [value.shape for value in known if value.shape is not None]
+        if made.layer is None or len(shapes) < len(known):
+            return (None,), assumed, made.problem
+        try:
+            return made.layer.outputs(*shapes), assumed, made.problem
+        except LayerError as error:
+            # what does not fit an assumed shape may fit the right one
+            problem = made.problem if assumed else self.misfit(error, name, given, context)
+            return (made.layer.assume(*shapes),), True, problem
+
+    def misfit(
+        self, error: LayerError, name: Scalar, given: Arguments, context: Context
+    ) -> Problem:
+        """Report a layer that does not fit its input, at the argument to blame."""
+        argument: Argument | None = None
+        if error.argument:
+            argument = given.keywords.get(error.argument, given.primary)
+        span: Span = argument.span if argument else name.span
+        return self.report(error.code, error.message, span, context, error.help)

@@ -1,0 +1,140 @@
+"""The small forms that a spec is made of: mappings, names, references, layers as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping as Dict
+from typing import TypeGuard
+
+from cnncalc.document import Mapping, Node, Scalar, Sequence
+from cnncalc.problem import Problem, Span
+from cnncalc.spec import Invocation
+from cnncalc.suggest import did_you_mean
+
+TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
+IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
+REFERENCES = ("prev", "prev2", "input")
+
+
+class Forms:
+    """Reads small forms; wrong ones are reported, and left out of the result."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def report(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(code, message, span, help))
+
+    def keys(self, node: Mapping, allowed: Iterable[str], where: str) -> dict[str, Node]:
+        """The entries by key; keys that are not allowed are reported and left out."""
+        found = {}
+        for key, value in node.entries:
+            if key.text in allowed:
+                found[key.text] = value
+            else:
+                self.report(
+                    "CNN002",
+                    f"{where} has no key '{key.text}'",
+                    key.span,
+                    did_you_mean(key.text, allowed) or "known keys: " + ", ".join(allowed),
+                )
+        return found
+
+    def mapping(self, node: Node | None, what: str) -> Mapping | None:
+        """The node if it is a mapping; null and nothing are None."""
+        if isinstance(node, Mapping):
+            return node
+        if node is not None and not is_null(node):
+            self.report("CNN007", f"{what} must be a mapping, not {kind(node)}", node.span)
+        return None
+
+    def entries(self, keys: Dict[str, Node], key: str) -> tuple[tuple[Scalar, Node], ...]:
+        """The entries of the mapping at a key; none where there is none."""
+        node = self.mapping(keys.get(key), key)
+        return node.entries if node else ()
+
+    def text(self, node: Node, what: str) -> str:
+        """A scalar as written."""
+        if isinstance(node, Scalar):
+            return node.text
+        self.report("CNN007", f"{what} must be text, not {kind(node)}", node.span)
+        return ""
+
+    def identifiers(
+        self, entries: Iterable[tuple[Scalar, Node]], what: str
+    ) -> tuple[tuple[Scalar, Node], ...]:
+        """The entries whose keys may be names."""
+        return tuple((key, node) for key, node in entries if self.identifier(key, what))
+
+    def identifier(self, scalar: Scalar, what: str) -> bool:
+        """Whether the scalar may name a tensor, variable, argument or branch."""
+        if not IDENTIFIER.fullmatch(scalar.text):
+            self.report(
+                "CNN007",
+                f"'{scalar.text}' cannot be the name of a {what}",
+                scalar.span,
+                "names are lower case: a letter or '_', then letters, digits and '_'",
+            )
+            return False
+        if scalar.text in REFERENCES:
+            self.report("CNN007", f"'{scalar.text}' is a word of the grammar", scalar.span)
+            return False
+        return True
+
+    def names(self, node: Node, what: str) -> tuple[Scalar, ...]:
+        """One name or a list of them."""
+        nodes = node.items if isinstance(node, Sequence) else (node,)
+        found = []
+        for one in nodes:
+            if not isinstance(one, Scalar):
+                self.report("CNN007", f"a {what} must be a name, not {kind(one)}", one.span)
+            elif self.identifier(one, what):
+                found.append(one)
+        return tuple(found)
+
+    def references(self, node: Node, what: str) -> tuple[Scalar, ...]:
+        """One reference or a list of them."""
+        nodes = node.items if isinstance(node, Sequence) else (node,)
+        found = []
+        for one in nodes:
+            if isinstance(one, Scalar) and IDENTIFIER.fullmatch(one.text) and one.value is not None:
+                found.append(one)
+            else:
+                self.report(
+                    "CNN104",
+                    f"{what} takes names of tensors, not {kind(one)}",
+                    one.span,
+                    "write prev, prev2, input, or the 'name:' of an earlier item",
+                )
+        return tuple(found)
+
+    def invocation(self, node: Node, what: str) -> Invocation | None:
+        """A layer or block as a value: `Name`, or a mapping with the one key `Name`."""
+        if isinstance(node, Scalar) and TYPE_NAME.fullmatch(node.text):
+            name, value = node, None
+        elif isinstance(node, Mapping) and len(node.entries) == 1:
+            name, value = node.entries[0]
+        else:
+            self.report("CNN007", f"{what} must be a layer, not {kind(node)}", node.span)
+            return None
+        return Invocation(name, value)
+
+
+def is_null(node: Node) -> bool:
+    """Whether nothing, `null` or `~` is written."""
+    return isinstance(node, Scalar) and node.value is None
+
+
+def is_text(node: Node) -> TypeGuard[Scalar]:
+    """Whether a node is a scalar that holds text."""
+    return isinstance(node, Scalar) and isinstance(node.value, str)
+
+
+def kind(node: Node) -> str:
+    """What a node is, to stand in a message."""
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    return "nothing" if node.value is None else f"'{node.text}'"

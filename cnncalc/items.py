@@ -1,0 +1,152 @@
+"""The items of a `layers:` list: which key is the head, and what the modifiers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+
+from cnncalc import layers
+from cnncalc.document import Mapping, Node, Scalar, Sequence
+from cnncalc.forms import IDENTIFIER, TYPE_NAME, Forms, is_null, is_text, kind
+from cnncalc.spec import Apply, Branch, Branches, Group, Invocation, Item, Items, Loop
+from cnncalc.suggest import did_you_mean
+
+HEADS = ("layers", "branches", "apply")
+MODIFIERS = ("name", "from", "repeat", "for", "in", "if", "merge", "trainable", "expect")
+RESERVED = ("share", "import")
+
+
+class ItemReader(Forms):
+    """Reads items; `types` are the names of layers and blocks, for suggestions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.types: tuple[str, ...] = layers.names()
+
+    def items(self, node: Node | None) -> Items:
+        """The value of a `layers:` key: a list of items, one item, or null for none."""
+        if node is None or is_null(node):
+            return Items((), True)
+        if isinstance(node, Sequence):
+            read = (self.item(one) for one in node.items)
+            return Items(tuple(item for item in read if item), True)
+        item = self.item(node)
+        return Items((item,) if item else (), False)
+
+    def item(self, node: Node) -> Item | None:
+        """One item with its modifiers; None where it is none."""
+        if is_text(node):
+            if TYPE_NAME.fullmatch(node.text):
+                return Item(Invocation(node, None), node.span)
+            help = did_you_mean(node.text, self.types)
+            self.report("CNN002", f"'{node.text}' is not a layer or block", node.span, help)
+            return None
+        if not isinstance(node, Mapping):
+            help = "an item is a layer or block, such as 'ReLU' or 'Conv2d: {...}'"
+            self.report("CNN007", f"an item cannot be {kind(node)}", node.span, help)
+            return None
+        key = self.head_key(node)
+        if key is None:
+            return None
+        keys = {k.text: value for k, value in node.entries}
+        head = self.item_head(key, node, keys)
+        if head is None:
+            return None
+        return Item(
+            head=head,
+            span=key.span,
+            names=self.names(keys["name"], "tensor") if "name" in keys else (),
+            sources=self.references(keys["from"], "from") if "from" in keys else None,
+            loop=self.loop(node, keys),
+            condition=keys.get("if"),
+            repeat=keys.get("repeat"),
+            trainable=keys.get("trainable"),
+            expect=self.mapping(keys.get("expect"), "expect"),
+        )
+
+    def head_key(self, node: Mapping) -> Scalar | None:
+        """The one key that says what the item is; reports every other key that is no modifier."""
+        heads: list[Scalar] = []
+        unknown = False
+        for key, _ in node.entries:
+            if key.text in HEADS or TYPE_NAME.fullmatch(key.text):
+                heads.append(key)
+            elif key.text not in MODIFIERS:
+                self.unknown_key(key)
+                unknown = True
+        if len(heads) > 1:
+            self.report(
+                "CNN002",
+                f"one item holds both '{heads[0].text}' and '{heads[1].text}'",
+                heads[1].span,
+                "start a new item with '- '",
+            )
+        elif not heads and not unknown:
+            first = node.entries[0][0] if node.entries else None
+            help = "an item needs one layer, block, 'layers', 'branches' or 'apply'"
+            self.report("CNN005", "nothing to compute here", (first or node).span, help)
+        return heads[0] if heads else None
+
+    def unknown_key(self, key: Scalar) -> None:
+        """Report a key of an item that means nothing."""
+        if key.text in RESERVED:
+            self.report("CNN002", f"'{key.text}' is reserved for a later version", key.span)
+            return
+        help = did_you_mean(key.text, (*HEADS, *MODIFIERS, *self.types))
+        self.report(
+            "CNN002",
+            f"'{key.text}' is neither a layer, a block nor a modifier",
+            key.span,
+            help or "modifiers: " + ", ".join(MODIFIERS),
+        )
+
+    def item_head(
+        self, key: Scalar, node: Mapping, keys: Dict[str, Node]
+    ) -> Invocation | Group | Branches | Apply | None:
+        """What an item computes."""
+        if "merge" in keys and key.text != "branches":
+            merge = node.key("merge")
+            assert merge is not None
+            self.report("CNN002", "'merge' belongs to 'branches'", merge.span)
+        value = keys[key.text]
+        if key.text == "layers":
+            return Group(self.items(value))
+        if key.text == "apply":
+            return Apply(key, value)
+        if key.text == "branches":
+            return self.branches(key, keys)
+        return Invocation(key, None if is_null(value) else value)
+
+    def branches(self, key: Scalar, keys: Dict[str, Node]) -> Branches | None:
+        """`branches:` with its `merge:`."""
+        if "merge" not in keys:
+            help = "write 'merge: Add', 'merge: Concat' or another type that takes several inputs"
+            self.report("CNN005", "'branches' needs a 'merge'", key.span, help)
+            merge = None
+        else:
+            merge = self.invocation(keys["merge"], "merge")
+        node = self.mapping(keys["branches"], "branches")
+        if node is None or not node.entries:
+            self.report("CNN005", "'branches' has no branch", key.span)
+            return None
+        found = [Branch(name, self.branch(value)) for name, value in node.entries]
+        return Branches(tuple(b for b in found if self.identifier(b.name, "branch")), merge, key)
+
+    def branch(self, node: Node) -> Items | Scalar | None:
+        """The body of a branch: a reference, nothing, or items."""
+        if is_text(node) and IDENTIFIER.fullmatch(node.text):
+            return node
+        return None if is_null(node) else self.items(node)
+
+    def loop(self, node: Mapping, keys: Dict[str, Node]) -> Loop | None:
+        """`for:` with `in:`; one without the other is reported."""
+        if ("for" in keys) == ("in" in keys):
+            names = keys.get("for")
+            if names is None:
+                return None
+            return Loop(self.names(names, "loop variable"), isinstance(names, Sequence), keys["in"])
+        present, missing = ("for", "in") if "for" in keys else ("in", "for")
+        key = node.key(present)
+        assert key is not None
+        help = "a loop is 'for: n' with 'in: [1, 2, 3]'"
+        self.report("CNN005", f"'{present}' needs '{missing}' beside it", key.span, help)
+        return None
