@@ -89,7 +89,7 @@ class _Composer:
         self.next: Any = self.loader.get_event
         self.lost = False  # the text says something that the nodes cannot show
         self.depth = 0
-        self.flow = ""  # what kind of [] or {} we are directly in, if any
+        self.flow: Any = None  # the start event of the [] or {} that we are directly in
         self.cut = 0  # parentheses still open in an expression that a comma has cut
         self.tabs = bool(_TAB_INDENTED.search(text))
 
@@ -144,7 +144,7 @@ class _Composer:
         self._properties(event)
         sequence = kind is SequenceStartEvent
         outer = self.flow, self.cut
-        self.flow, self.cut = ("list" if sequence else "mapping") if event.flow_style else "", 0
+        self.flow, self.cut = event if event.flow_style else None, 0
         self.depth += 1
         node = self._sequence(event) if sequence else self._mapping(event)
         self.depth -= 1
@@ -239,7 +239,8 @@ class _Composer:
         self.cut = _open_parentheses(text)
         sign = self.lines[span.end_line - 1][span.end_column - 1 :].lstrip()[:1]
         message = f"'{sign or ','}' cuts the expression {quote(text)} short"
-        help = f"quote it, or write the {self.flow} on separate lines"
+        kind = "list" if type(self.flow) is SequenceStartEvent else "mapping"
+        help = f"quote it, or write the {kind} on separate lines"
         self._lose(message, span, help, "CNN001")
         return True
 
@@ -258,7 +259,8 @@ class _Composer:
 
     def _complain(self, error: Exception) -> None:
         if not self.cut:  # else it stumbles over a piece of the expression reported already
-            self.problems.append(explain(self.lines, self.file, error))
+            bracket = self.flow and self.flow.start_mark
+            self.problems.append(explain(self.lines, self.file, error, bracket))
 
     def _report(
         self, message: str, span: Span, help: str | None = None, code: str = "CNN006"

@@ -126,7 +126,7 @@ def _check_form(text: str) -> None:
         raise ExpressionError("the expression is empty", FORMS, 0, end)
     if end < len(text):
         message = f"'{text[end:]}' stands behind the expression '{text[:end]}'"
-        whole = rest.replace("$", "")
+        whole = rest.replace("$", "").strip()
         raise ExpressionError(message, f"write $({whole})", end, len(text))
 
 
@@ -238,15 +238,13 @@ class _Check:
             self.fail(node, f"an operator other than {signs} is not allowed", help)
 
     def index(self, node: ast.expr) -> None:
-        match node:
-            case ast.Slice():
-                self.refuse(node)
-            case (
-                ast.Constant(value=int())
-                | ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int()))
-            ):
-                return
-        self.fail(node, "a subscript must be an integer written out, such as x[0]")
+        if isinstance(node, ast.Slice):
+            self.refuse(node)
+        written = node
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            written = node.operand
+        if not isinstance(written, ast.Constant) or type(written.value) is not int:
+            self.fail(node, "a subscript must be an integer written out, such as x[0]")
 
     def call(self, node: ast.Call, depth: int) -> None:
         if not isinstance(node.func, ast.Name):

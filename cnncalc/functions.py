@@ -1,4 +1,4 @@
-"""The functions of expressions, on plain values; each raises OperandError for what it does not take."""
+"""The functions of expressions, on plain values; what one does not take is an OperandError."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cnncalc.problem import Problem, Span
 from cnncalc.scalars import quote
@@ -21,13 +21,18 @@ _KEY = re.compile(r"( +)([\w-]+)[ \t]*:(?![^\s])")
 _TOKEN = re.compile(r"[\w$]+|.")
 
 
-def explain(lines: Sequence[str], file: str, error: Exception) -> Problem:
-    """The problem behind an error of PyYAML, which has its text and marks as attributes."""
-    mark = getattr(error, "problem_mark", None)
-    context = getattr(error, "context_mark", None) or mark
+def explain(lines: Sequence[str], file: str, error: Exception, bracket: Any) -> Problem:
+    """The problem behind an error of PyYAML, which has its text and marks as attributes.
+
+    `bracket` is the mark of the innermost bracket that is open there, if any.
+    """
     text = str(getattr(error, "problem", None) or error).replace(
         "did not find expected", "expected"
     )
+    mark = getattr(error, "problem_mark", None)
+    context = getattr(error, "context_mark", None) or mark
+    if "node content" in text and bracket:
+        context = bracket
     complaint = _Complaint(
         text,
         *((mark.line, mark.column) if mark else (0, 0)),
@@ -142,7 +147,9 @@ def _unclosed(page: _Page) -> Problem | None:
     error = page.error
     if "end of stream" in error.text or "found unexpected document" in error.text:
         return page.at_opening("the quote opened here is never closed")
-    if not re.search("expected ',' or '[]}]'", error.text):
+    if page.opening not in ("[", "{") or not re.search(
+        "expected (',' or '[]}]'|(the )?node content)", error.text
+    ):
         return None
     rest = page.line(error.line)
     ended = not any(line.strip() for line in (rest[error.column :], *page.lines[error.line + 1 :]))
@@ -214,7 +221,8 @@ def _escape(page: _Page) -> Problem:
 
 
 def _node(page: _Page) -> Problem:
-    return page.here(f"expected a value, not '{page.token}'")
+    shown = f"'{page.token}'" if page.token else "the end of the line"
+    return page.here(f"expected a value, not {shown}")
 
 
 def _inline_list(page: _Page) -> Problem:
