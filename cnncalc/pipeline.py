@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from cnncalc.analysis.expect import check
 from cnncalc.analysis.report import Report, Sizing, report
-from cnncalc.builder import Built, Settings, build
-from cnncalc.document import Document, parse
 from cnncalc.graph import Graph
+from cnncalc.language.builder import Built, Settings, build
+from cnncalc.language.document import Document, parse
+from cnncalc.language.reader import read
+from cnncalc.language.spec import Spec
 from cnncalc.problem import Problem, merged
-from cnncalc.reader import read
 from cnncalc.source import Source
-from cnncalc.spec import Spec
 
 
 class Loaded(NamedTuple):

@@ -2,7 +2,7 @@
 
 from textwrap import dedent
 
-from cnncalc.builder import Settings
+from cnncalc.language.builder import Settings
 from cnncalc.pipeline import analyse, load
 from cnncalc.source import Source
 

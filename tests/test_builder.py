@@ -328,7 +328,9 @@ def test_one_mistake_in_a_loop_is_one_problem_with_its_count():
     problem = only_problem(text)
     assert problem.code == "CNN103"
     assert problem.count == 1  # the copies after it rest on an assumed shape
-    text = spec("- for: i\n  in: [1, 2]\n  layers: [{Conv2d: {out_channels: $nope, kernel_size: 1}}]")
+    text = spec(
+        "- for: i\n  in: [1, 2]\n  layers: [{Conv2d: {out_channels: $nope, kernel_size: 1}}]"
+    )
     assert only_problem(text).count == 2
 
 
@@ -378,8 +380,10 @@ def test_misspelt_names_are_guessed_and_computed_past():
          "the item before has several outputs"),
         ("- Chunk: 3\n  name: [a, b]", "CNN005", "2 names for 3 outputs"),
         ("- A", "CNN104", "block A calls itself: A -> B -> A"),
-        ("- ReLU:\n  repeat: 1000000000", "CNN008", "repeat 1000000000 is more than 100,000 layers"),
-        ("- ReLU:\n  repeat: 2.5", "CNN007", "repeat must be an integer of 0 or more, not '2.5'"),
+        ("- ReLU:\n  repeat: 1000000000", "CNN008",
+         "repeat 1000000000 is more than 100,000 layers"),
+        ("- ReLU:\n  repeat: 2.5", "CNN007",
+         "repeat must be an integer of 0 or more, not '2.5'"),
         ("- ReLU:\n  repeat: $(5 / 2)", "CNN007",
          "repeat must be an integer of 0 or more, not '2.5' (from $(5 / 2))"),
         ("- ReLU:\n  if: 1", "CNN007", "if must be true or false, not '1'"),

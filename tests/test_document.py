@@ -7,8 +7,8 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from cnncalc import document
-from cnncalc.document import Document, Mapping, Scalar, Sequence, parse
+from cnncalc.language import document
+from cnncalc.language.document import Document, Mapping, Scalar, Sequence, parse
 
 
 def load(text: str) -> Document:

@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from cnncalc import expression, expression_syntax
-from cnncalc.arithmetic import OPERATORS, OperandError, combine
-from cnncalc.expression import (
+from cnncalc.language import expression, expression_syntax
+from cnncalc.language.arithmetic import OPERATORS, OperandError, combine
+from cnncalc.language.expression import (
     UNKNOWN,
     Environment,
     ExpressionError,
@@ -20,7 +20,7 @@ from cnncalc.expression import (
     is_expression,
     references,
 )
-from cnncalc.functions import FUNCTIONS, make_divisible, same_padding
+from cnncalc.language.functions import FUNCTIONS, make_divisible, same_padding
 
 LAYER = object()
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cnncalc import quantity
 from cnncalc.analysis.receptive_field import Field
 from cnncalc.analysis.report import Check, Report, Row, Totals
-from cnncalc.document import Mapping, Node, Scalar, Sequence
+from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.problem import Problem, Span
 from cnncalc.suggest import did_you_mean
 

@@ -6,7 +6,7 @@ import click
 
 from cnncalc import layers
 from cnncalc.cli import options
-from cnncalc.keras import type_help
+from cnncalc.language.keras import type_help
 from cnncalc.render import manual
 from cnncalc.suggest import did_you_mean
 

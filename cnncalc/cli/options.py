@@ -12,8 +12,8 @@ import click
 from cnncalc import quantity, source
 from cnncalc.analysis.report import BITS, OPTIMIZER_COPIES, Sizing
 from cnncalc.argument import LARGEST
-from cnncalc.builder import Settings
-from cnncalc.document import parse, plain
+from cnncalc.language.builder import Settings
+from cnncalc.language.document import parse, plain
 from cnncalc.layer import Shape
 from cnncalc.pipeline import Loaded, load
 from cnncalc.suggest import did_you_mean

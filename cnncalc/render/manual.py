@@ -9,7 +9,7 @@ from typing import Any
 
 from cnncalc import layers
 from cnncalc.analysis.cost import elements
-from cnncalc.instantiate import from_text
+from cnncalc.language.instantiate import from_text
 from cnncalc.layer import Example, Layer, arguments, attribute
 from cnncalc.render.text import shapes
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping as Dict
 from typing import TypeGuard
 
-from cnncalc.document import Mapping, Node, Scalar, Sequence
+from cnncalc.language.document import Mapping, Node, Scalar, Sequence
+from cnncalc.language.spec import Invocation
 from cnncalc.problem import Problem, Span
-from cnncalc.spec import Invocation
 from cnncalc.suggest import did_you_mean
 
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cnncalc.document import Scalar
-from cnncalc.evaluate import Evaluator
+from cnncalc.language.document import Scalar
+from cnncalc.language.evaluate import Evaluator
+from cnncalc.language.scope import BROKEN, Context, Missing, Tensor
+from cnncalc.language.spec import Item, Spec
 from cnncalc.problem import Span
-from cnncalc.scope import BROKEN, Context, Missing, Tensor
-from cnncalc.spec import Item, Spec
 from cnncalc.suggest import did_you_mean
 
 

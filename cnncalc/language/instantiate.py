@@ -9,20 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc import layers
-from cnncalc.document import parse, plain
-from cnncalc.evaluate import Argument, Arguments, Evaluator
-from cnncalc.expression import UNKNOWN
-from cnncalc.keras import argument_help, type_help
+from cnncalc.language.document import parse, plain
+from cnncalc.language.evaluate import Argument, Arguments, Evaluator
+from cnncalc.language.expression import UNKNOWN
+from cnncalc.language.keras import argument_help, type_help
 from cnncalc.layer import Layer, LayerError, arguments, attribute, required
 from cnncalc.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cnncalc.document import Scalar
+    from cnncalc.language.document import Scalar
+    from cnncalc.language.scope import Context
+    from cnncalc.language.spec import Block, Spec
     from cnncalc.problem import Problem
-    from cnncalc.scope import Context
-    from cnncalc.spec import Block, Spec
 
 
 class Made(NamedTuple):

@@ -20,12 +20,12 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from cnncalc import scalars
-from cnncalc.decoding import decode, split_lines
-from cnncalc.nodes import Mapping, Node, Scalar, Sequence
+from cnncalc.language import scalars
+from cnncalc.language.decoding import decode, split_lines
+from cnncalc.language.nodes import Mapping, Node, Scalar, Sequence
+from cnncalc.language.scalars import quote
+from cnncalc.language.syntax import TAB, TAB_HELP, explain
 from cnncalc.problem import Problem, Span
-from cnncalc.scalars import quote
-from cnncalc.syntax import TAB, TAB_HELP, explain
 
 __all__ = ["Document", "Mapping", "Node", "Scalar", "Sequence", "parse"]
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from cnncalc.language.scalars import quote
 from cnncalc.problem import Problem, Span
-from cnncalc.scalars import quote
 
 TAB = "a tab in the indentation"
 TAB_HELP = "indent with spaces"

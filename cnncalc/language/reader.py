@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping as Dict
 
 from cnncalc import layers
-from cnncalc.document import Mapping, Node, Scalar
-from cnncalc.forms import TYPE_NAME, kind
-from cnncalc.items import ItemReader
-from cnncalc.keras import type_help
+from cnncalc.language.document import Mapping, Node, Scalar
+from cnncalc.language.forms import TYPE_NAME, kind
+from cnncalc.language.items import ItemReader
+from cnncalc.language.keras import type_help
+from cnncalc.language.spec import Block, Head, Spec, Variant
 from cnncalc.problem import Problem
-from cnncalc.spec import Block, Head, Spec, Variant
 from cnncalc.suggest import did_you_mean
 
 FILE_KEYS = (

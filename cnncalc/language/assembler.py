@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cnncalc.document import Scalar
-from cnncalc.evaluate import Argument, Arguments, Evaluator
 from cnncalc.graph import Node, Value
-from cnncalc.instantiate import Instantiator, Made
+from cnncalc.language.document import Scalar
+from cnncalc.language.evaluate import Argument, Arguments, Evaluator
+from cnncalc.language.instantiate import Instantiator, Made
+from cnncalc.language.scope import Context, Tensor
 from cnncalc.layer import LayerError, Shape
 from cnncalc.problem import Problem, Span
-from cnncalc.scope import Context, Tensor
 
 MAX_LAYERS = 100_000
 

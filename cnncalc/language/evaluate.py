@@ -9,13 +9,13 @@ from collections.abc import Mapping as Dict
 from typing import Any, NamedTuple
 
 from cnncalc.argument import Kind
-from cnncalc.document import Mapping, Node, Scalar, Sequence
-from cnncalc.expression import UNKNOWN, ExpressionError, evaluate, is_expression
-from cnncalc.forms import IDENTIFIER, TYPE_NAME, is_text
 from cnncalc.graph import calls
+from cnncalc.language.document import Mapping, Node, Scalar, Sequence
+from cnncalc.language.expression import UNKNOWN, ExpressionError, evaluate, is_expression
+from cnncalc.language.forms import IDENTIFIER, TYPE_NAME, is_text
+from cnncalc.language.scope import Context
 from cnncalc.layer import quoted
 from cnncalc.problem import Problem, Span
-from cnncalc.scope import Context
 
 
 class Argument(NamedTuple):

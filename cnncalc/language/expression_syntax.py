@@ -12,8 +12,8 @@ import warnings
 from functools import lru_cache
 from typing import NoReturn
 
-from cnncalc.arithmetic import LARGEST, OPERATORS
-from cnncalc.functions import FUNCTIONS
+from cnncalc.language.arithmetic import LARGEST, OPERATORS
+from cnncalc.language.functions import FUNCTIONS
 from cnncalc.suggest import did_you_mean
 
 MAXIMUM_LENGTH = 200

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from cnncalc.expression import UNKNOWN, Value as ExpressionValue
 from cnncalc.graph import Scope, Value
+from cnncalc.language.expression import UNKNOWN, Value as ExpressionValue
 from cnncalc.layer import Shape
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping as Dict
 
 from cnncalc import layers
-from cnncalc.document import Mapping, Node, Scalar, Sequence
-from cnncalc.forms import IDENTIFIER, TYPE_NAME, Forms, is_null, is_text, kind
-from cnncalc.spec import Apply, Branch, Branches, Group, Invocation, Item, Items, Loop
+from cnncalc.language.document import Mapping, Node, Scalar, Sequence
+from cnncalc.language.forms import IDENTIFIER, TYPE_NAME, Forms, is_null, is_text, kind
+from cnncalc.language.spec import Apply, Branch, Branches, Group, Invocation, Item, Items, Loop
 from cnncalc.suggest import did_you_mean
 
 HEADS = ("layers", "branches", "apply")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from cnncalc.language.scalars import Value
 from cnncalc.problem import Span
-from cnncalc.scalars import Value
 
 
 class Scalar(NamedTuple):

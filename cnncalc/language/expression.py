@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, Final, NoReturn, Protocol
 
-from cnncalc import arithmetic, functions
-from cnncalc.arithmetic import COMPARISONS, OperandError, Value, bounded, integer, shown
-from cnncalc.expression_syntax import (
+from cnncalc.language import arithmetic, functions
+from cnncalc.language.arithmetic import COMPARISONS, OperandError, Value, bounded, integer, shown
+from cnncalc.language.expression_syntax import (
     CONSTANTS,
     TENSOR_FUNCTIONS,
     ExpressionError,
@@ -22,7 +22,7 @@ from cnncalc.expression_syntax import (
     read,
     tensor_argument,
 )
-from cnncalc.functions import FUNCTIONS
+from cnncalc.language.functions import FUNCTIONS
 from cnncalc.suggest import did_you_mean
 
 __all__ = [

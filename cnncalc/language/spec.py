@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping as Dict
 from typing import NamedTuple
 
-from cnncalc.document import Mapping, Node, Scalar
+from cnncalc.language.document import Mapping, Node, Scalar
 from cnncalc.problem import Span
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from cnncalc.arithmetic import (
+from cnncalc.language.arithmetic import (
     MAXIMUM_ENTRIES,
     Number,
     OperandError,

@@ -10,17 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from cnncalc.argument import ListOf, flag, natural, positive
-from cnncalc.assembler import MAX_LAYERS, Assembler, FullError
-from cnncalc.document import Mapping, Scalar
-from cnncalc.evaluate import Arguments, Evaluator, Invoked
-from cnncalc.expression import UNKNOWN
 from cnncalc.graph import Graph, Node, Output, Scope
-from cnncalc.instantiate import Instantiator
-from cnncalc.layer import Shape
-from cnncalc.problem import Problem
-from cnncalc.references import References
-from cnncalc.scope import BROKEN, Context, Flow, Missing, Tensor, Tensors
-from cnncalc.spec import (
+from cnncalc.language.assembler import MAX_LAYERS, Assembler, FullError
+from cnncalc.language.document import Mapping, Scalar
+from cnncalc.language.evaluate import Arguments, Evaluator, Invoked
+from cnncalc.language.expression import UNKNOWN
+from cnncalc.language.instantiate import Instantiator
+from cnncalc.language.references import References
+from cnncalc.language.scope import BROKEN, Context, Flow, Missing, Tensor, Tensors
+from cnncalc.language.spec import (
     Apply,
     Block,
     Branches,
@@ -32,6 +30,8 @@ from cnncalc.spec import (
     Spec,
     Variant,
 )
+from cnncalc.layer import Shape
+from cnncalc.problem import Problem
 from cnncalc.suggest import did_you_mean
 
 MAX_ITEMS = 1_000_000
