@@ -115,7 +115,7 @@ class OneOf(NamedTuple):
 class PerAxis(NamedTuple):
     """One value for all spatial axes, or a list with one for each; becomes a tuple."""
 
-    kind: Integer | Number
+    kind: Kind
 
     def convert(self, value: Any, rank: int) -> tuple[Any, ...]:
         values = value if isinstance(value, list | tuple) else [value] * rank

@@ -23,6 +23,8 @@ NAMES = {
     "CNN102": "window-does-not-fit",
     "CNN103": "groups-not-divisible",
     "CNN104": "bad-reference",
+    "CNN204": "padding-too-large",
+    "CNN210": "asymmetric-same",
     "CNN701": "expect-mismatch",
     "CNN702": "budget-exceeded",
 }

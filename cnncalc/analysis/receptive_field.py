@@ -101,12 +101,11 @@ def _field(graph: Graph, node: Node, fields: list[Field | None], image: Shape) -
         return None
     if any(graph.values[index].assumed for index in node.outputs):
         return None
-    window = node.layer.window(*shapes)
-    if window is None:
-        return None
     seen = [
         _through(window, shape, field, image, node)
-        for shape, field in zip(shapes, (fields[i] for i in node.inputs), strict=True)
+        for window, shape, field in zip(
+            node.layer.windows(*shapes), shapes, (fields[i] for i in node.inputs), strict=True
+        )
         if field is not None
     ]
     if not seen:

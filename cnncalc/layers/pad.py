@@ -1,0 +1,244 @@
+"""Padding: constants, mirrored, repeated or wrapped elements around the spatial axes."""
+
+from __future__ import annotations
+
+from cnncalc.argument import Pair, Sides, argument, number
+from cnncalc.layer import Example, LayerError, Shape
+from cnncalc.layers.common import Moving, check_rank
+from cnncalc.window import Sliding, Window
+
+
+class PadNd(Moving, abstract=True):
+    """What all pads share: N' = N + before + after; a negative amount crops."""
+
+    primary = "padding"
+
+    padding: tuple[Pair, ...] = argument(Sides())
+
+    def infer(self, x: Shape) -> Shape:
+        check_rank(self, x)
+        return x[0], *(self._size(n, pair) for n, pair in zip(x[1:], self.padding, strict=True))
+
+    def _size(self, n: int, pads: Pair) -> int:
+        self.check(n, pads)
+        size = n + sum(pads)
+        if size < 1:
+            raise LayerError(
+                f"padding {pads[0]} + {pads[1]} crops all of an input of {n}",
+                code="CNN102",
+                argument="padding",
+            )
+        return size
+
+    def check(self, n: int, pads: Pair) -> None:
+        """Whether an axis of n can be padded so; raises LayerError."""
+
+    def window(self, x: Shape) -> Window:
+        return tuple(Sliding(before=before) for before, _ in self.padding)
+
+
+class ReflectionPadNd(PadNd, abstract=True):
+    """Pads that mirror the input, which must be larger than the padding."""
+
+    def check(self, n: int, pads: Pair) -> None:
+        """The mirror leaves out the edge, so that there are n - 1 elements to take."""
+        if max(pads) >= n:
+            raise LayerError(
+                f"reflection padding of {max(pads)} needs an input of at least {max(pads) + 1}, "
+                f"not {n}",
+                code="CNN102",
+                argument="padding",
+            )
+
+
+class CircularPadNd(PadNd, abstract=True):
+    """Pads that wrap the input around, which must not be smaller than the padding."""
+
+    def check(self, n: int, pads: Pair) -> None:
+        """There are n elements to take."""
+        if max(pads) > n:
+            raise LayerError(
+                f"circular padding of {max(pads)} needs an input of at least {max(pads)}, not {n}",
+                code="CNN102",
+                argument="padding",
+            )
+
+
+class ConstantPadNd(PadNd, abstract=True):
+    """Pads with a given number."""
+
+    value: float = argument(number)
+
+
+class ZeroPad1d(PadNd):
+    """Zeros around a sequence (C, L) -> (C, L + left + right); negative amounts crop.
+
+    `padding` is one number, or [left, right]. FLOPs: 0. Source: torch.nn.ZeroPad1d.
+    """
+
+    rank = 1
+    examples = [
+        Example("ZeroPad1d: 2", (2, 5)),
+        Example("ZeroPad1d: {padding: [3, -1]}", (2, 5)),
+    ]
+
+
+class ZeroPad2d(PadNd):
+    """Zeros around a map (C, H, W) -> (C, H + top + bottom, W + left + right).
+
+    `padding` is one number, or [left, right, top, bottom]; negative amounts crop. FLOPs: 0.
+    Source: torch.nn.ZeroPad2d.
+    """
+
+    rank = 2
+    examples = [
+        Example("ZeroPad2d: 1", (2, 3, 4)),
+        Example("ZeroPad2d: {padding: [1, 2, 0, -1]}", (2, 4, 5)),
+    ]
+
+
+class ZeroPad3d(PadNd):
+    """Zeros around a volume (C, D, H, W); each axis grows by both of its sides.
+
+    `padding` is one number, or [left, right, top, bottom, front, back]; negative amounts crop.
+    FLOPs: 0. Source: torch.nn.ZeroPad3d.
+    """
+
+    rank = 3
+    examples = [
+        Example("ZeroPad3d: 1", (1, 2, 3, 2)),
+        Example("ZeroPad3d: {padding: [1, 0, 0, 2, 1, 1]}", (2, 2, 3, 4)),
+    ]
+
+
+class ConstantPad1d(ConstantPadNd):
+    """A number around a sequence (C, L) -> (C, L + left + right); negative amounts crop.
+
+    `padding` is one number, or [left, right]. FLOPs: 0. Source: torch.nn.ConstantPad1d.
+    """
+
+    rank = 1
+    examples = [Example("ConstantPad1d: {padding: [1, 2], value: -1.5}", (2, 4))]
+
+
+class ConstantPad2d(ConstantPadNd):
+    """A number around a map (C, H, W) -> (C, H + top + bottom, W + left + right).
+
+    `padding` is one number, or [left, right, top, bottom]; negative amounts crop. FLOPs: 0.
+    Source: torch.nn.ConstantPad2d.
+    """
+
+    rank = 2
+    examples = [Example("ConstantPad2d: {padding: [0, 1, 2, -1], value: 3}", (2, 4, 3))]
+
+
+class ConstantPad3d(ConstantPadNd):
+    """A number around a volume (C, D, H, W); each axis grows by both of its sides.
+
+    `padding` is one number, or [left, right, top, bottom, front, back]; negative amounts crop.
+    FLOPs: 0. Source: torch.nn.ConstantPad3d.
+    """
+
+    rank = 3
+    examples = [Example("ConstantPad3d: {padding: [1, 0, 0, 2, 1, 1], value: 0.5}", (2, 2, 3, 4))]
+
+
+class ReflectionPad1d(ReflectionPadNd):
+    """The mirrored input around a sequence (C, L) -> (C, L + left + right).
+
+    `padding` is one number, or [left, right], below L. FLOPs: 0.
+    Source: torch.nn.ReflectionPad1d.
+    """
+
+    rank = 1
+    examples = [Example("ReflectionPad1d: {padding: [2, 1]}", (2, 4))]
+
+
+class ReflectionPad2d(ReflectionPadNd):
+    """The mirrored input around a map (C, H, W) -> (C, H + top + bottom, W + left + right).
+
+    `padding` is one number, or [left, right, top, bottom], below the axis. FLOPs: 0.
+    Source: torch.nn.ReflectionPad2d.
+    """
+
+    rank = 2
+    examples = [
+        Example("ReflectionPad2d: 1", (2, 3, 4)),
+        Example("ReflectionPad2d: {padding: [2, 1, 0, 2]}", (2, 3, 4)),
+    ]
+
+
+class ReflectionPad3d(ReflectionPadNd):
+    """The mirrored input around a volume (C, D, H, W); each axis grows by both of its sides.
+
+    `padding` is one number, or [left, right, top, bottom, front, back]. FLOPs: 0.
+    Source: torch.nn.ReflectionPad3d.
+    """
+
+    rank = 3
+    examples = [Example("ReflectionPad3d: {padding: [1, 2, 0, 1, 1, 0]}", (1, 2, 3, 4))]
+
+
+class ReplicationPad1d(PadNd):
+    """The repeated edge around a sequence (C, L) -> (C, L + left + right).
+
+    `padding` is one number, or [left, right]; negative amounts crop. FLOPs: 0.
+    Source: torch.nn.ReplicationPad1d.
+    """
+
+    rank = 1
+    examples = [Example("ReplicationPad1d: {padding: [2, 3]}", (2, 3))]
+
+
+class ReplicationPad2d(PadNd):
+    """The repeated edge around a map (C, H, W) -> (C, H + top + bottom, W + left + right).
+
+    `padding` is one number, or [left, right, top, bottom]; negative amounts crop. FLOPs: 0.
+    Source: torch.nn.ReplicationPad2d.
+    """
+
+    rank = 2
+    examples = [Example("ReplicationPad2d: {padding: [2, 0, 1, 3]}", (2, 3, 2))]
+
+
+class ReplicationPad3d(PadNd):
+    """The repeated edge around a volume (C, D, H, W); each axis grows by both of its sides.
+
+    `padding` is one number, or [left, right, top, bottom, front, back]; negative amounts crop.
+    FLOPs: 0. Source: torch.nn.ReplicationPad3d.
+    """
+
+    rank = 3
+    examples = [Example("ReplicationPad3d: {padding: [1, 2, 0, 1, 1, 0]}", (1, 2, 3, 2))]
+
+
+class CircularPad1d(CircularPadNd):
+    """The wrapped input around a sequence (C, L) -> (C, L + left + right).
+
+    `padding` is one number, or [left, right], at most L. FLOPs: 0. Source: torch.nn.CircularPad1d.
+    """
+
+    rank = 1
+    examples = [Example("CircularPad1d: {padding: [3, 1]}", (2, 3))]
+
+
+class CircularPad2d(CircularPadNd):
+    """The wrapped input around a map (C, H, W) -> (C, H + top + bottom, W + left + right).
+
+    `padding` is one number, or [left, right, top, bottom], at most the axis. FLOPs: 0.
+    Source: torch.nn.CircularPad2d.
+    """
+
+    rank = 2
+    examples = [Example("CircularPad2d: {padding: [2, 1, 0, 3]}", (2, 3, 4))]
+
+
+class CircularPad3d(CircularPadNd):
+    """The wrapped input around a volume (C, D, H, W); each axis grows by both of its sides.
+
+    `padding` is one number, or [left, right, top, bottom, front, back]. FLOPs: 0.
+    Source: torch.nn.CircularPad3d.
+    """
+
+    rank = 3
+    examples = [Example("CircularPad3d: {padding: [1, 2, 0, 1, 1, 0]}", (1, 2, 3, 4))]
