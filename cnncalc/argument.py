@@ -7,7 +7,6 @@ and raises ValueError for what it does not accept. `expected` completes "must be
 
 from __future__ import annotations
 
-from dataclasses import MISSING, field
 from typing import Any, NamedTuple, Protocol
 
 Pair = tuple[int, int]
@@ -222,18 +221,16 @@ class Padding(NamedTuple):
 class Sides(NamedTuple):
     """Padding in torch's order, last axis first: left, right, top, bottom, front, back.
 
-    Becomes a tuple of (before, after) for each axis, first axis first.
+    Becomes a tuple of all sides, in that order.
     """
 
     minimum: int = -LARGEST
 
-    def convert(self, value: Any, rank: int) -> tuple[Pair, ...]:
+    def convert(self, value: Any, rank: int) -> tuple[int, ...]:
         values = value if isinstance(value, list | tuple) else [value] * (2 * rank)
         if len(values) != 2 * rank:
             raise ValueError
-        flat = [Integer(self.minimum).convert(one) for one in values]
-        pairs = list(zip(flat[::2], flat[1::2], strict=True))
-        return tuple(reversed(pairs))
+        return tuple(Integer(self.minimum).convert(one) for one in values)
 
     def expected(self, rank: int) -> str:
         sides = ["left", "right", "top", "bottom", "front", "back"][: 2 * rank]
@@ -267,6 +264,16 @@ number = Number()
 flag = Flag()
 
 
-def argument(kind: Kind, *, default: Any = MISSING) -> Any:
-    """A field of a layer type: what it accepts, and its default (none: it must be written)."""
-    return field(default=default, metadata={"kind": kind})
+REQUIRED: Any = type("Required", (), {"__repr__": lambda _: "required"})()
+
+
+class Argument(NamedTuple):
+    """What an argument of a layer type accepts, and its default (REQUIRED: none)."""
+
+    kind: Kind
+    default: Any
+
+
+def argument(kind: Kind, *, default: Any = REQUIRED) -> Any:
+    """Declare an argument of a layer type; a default of null stands for itself."""
+    return Argument(kind, default)

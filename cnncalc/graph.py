@@ -6,7 +6,6 @@ Nothing here knows of YAML; any front end may build a `Graph`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from cnncalc.layer import Layer, Shape
@@ -76,8 +75,7 @@ class Output(NamedTuple):
     train_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """A network; `inputs` and `names` map to indices of values, nodes are in execution order."""
 
     file: str

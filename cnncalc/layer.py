@@ -5,11 +5,9 @@ Shapes leave the batch out: `(C, *spatial)` or `(features,)`. Counts are of one 
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
-from cnncalc.argument import Kind, argument
+from cnncalc.argument import REQUIRED, Argument, Kind, argument
 from cnncalc.window import Window
 
 Shape = tuple[int, ...]
@@ -86,28 +84,55 @@ class Layer:
     ignored: ClassVar[tuple[str, ...]] = ()
     """Arguments of torch that are accepted and have no effect on any number."""
     examples: ClassVar[list[Example]]
+    arguments: ClassVar[dict[str, Argument]] = {}
+    """What a spec may write, in order."""
     abstract: ClassVar[bool] = True
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
-        """Make the subclass a frozen dataclass where it adds fields."""
+        """Collect the arguments that the subclass declares, behind those that it inherits."""
         cls.abstract = abstract
-        annotations = inspect.get_annotations(cls)
-        if any("ClassVar" not in str(kind) for kind in annotations.values()):
-            dataclass(frozen=True, kw_only=True)(cls)
+        own = [(name, one) for name, one in vars(cls).items() if isinstance(one, Argument)]
+        cls.arguments = cls.arguments | {name.removesuffix("_"): one for name, one in own}
+        for name, _ in own:
+            delattr(cls, name)
 
-    def __post_init__(self) -> None:
+    def __init__(self, **values: Any) -> None:
         """Bring every argument to the form that the rules use; raises LayerError."""
-        for name, kind in arguments(type(self)).items():
-            value = getattr(self, attribute(name))
-            if value is None and name in DERIVED:
-                continue
-            try:
-                object.__setattr__(self, attribute(name), kind.convert(value, self.rank))
-            except ValueError:
-                expected = kind.expected(self.rank)
-                raise LayerError(
-                    f"{name} must be {expected}, not {quoted(value)}", code="CNN007", argument=name
-                ) from None
+        for name, (kind, default) in self.arguments.items():
+            value = values.pop(name, default)
+            if value is REQUIRED:
+                raise LayerError(f"{type(self).__name__} needs '{name}'", code="CNN005")
+            if value is not None or default is not None:
+                value = self._converted(name, kind, value)
+            vars(self)[attribute(name)] = value
+        for name in values:
+            raise LayerError(f"{type(self).__name__} has no argument '{name}'", code="CNN002")
+        self.check_arguments()
+
+    def _converted(self, name: str, kind: Kind, value: Any) -> Any:
+        try:
+            return kind.convert(value, self.rank)
+        except ValueError:
+            expected = kind.expected(self.rank)
+            raise LayerError(
+                f"{name} must be {expected}, not {quoted(value)}", code="CNN007", argument=name
+            ) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a layer does not change: {name} = {value}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(vars(self).items())))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{key}={value}" for key, value in written_arguments(self).items())
+        return f"{type(self).__name__}({given})"
+
+    def check_arguments(self) -> None:
+        """Refuse arguments that contradict each other; raises LayerError."""
 
     def infer(self, *xs: Shape) -> Shape:
         """The shape of the output; raises LayerError where the inputs do not fit."""
@@ -154,21 +179,6 @@ class Layer:
         return (self.window(*xs),) * len(xs)
 
 
-DERIVED = ("in_channels", "in_features", "num_features")
-"""Arguments that follow from the input: they may be left out, and are checked where written."""
-
-_arguments: dict[type[Layer], dict[str, Kind]] = {}
-
-
-def arguments(layer_type: type[Layer]) -> dict[str, Kind]:
-    """The arguments that a layer type takes, with the kind of each, in order."""
-    if layer_type not in _arguments:
-        found = fields(layer_type) if hasattr(layer_type, "__dataclass_fields__") else ()  # type: ignore[arg-type]
-        kinds = {field.name.removesuffix("_"): field.metadata["kind"] for field in found}
-        _arguments[layer_type] = kinds
-    return _arguments[layer_type]
-
-
 def attribute(name: str) -> str:
     """The field that holds an argument: `params_` for Opaque's `params`, which is a rule's name."""
     return f"{name}_" if hasattr(Layer, name) else name
@@ -176,26 +186,18 @@ def attribute(name: str) -> str:
 
 def required(layer_type: type[Layer]) -> list[str]:
     """The arguments that must be written."""
-    found = getattr(layer_type, "__dataclass_fields__", {})
-    return [name for name in arguments(layer_type) if found[attribute(name)].default is MISSING]
+    return [name for name, one in layer_type.arguments.items() if one.default is REQUIRED]
 
 
 def written_arguments(layer: Layer) -> dict[str, Any]:
     """The arguments that differ from their defaults, in the form that the rules use."""
-    result = {}
-    for name, kind in arguments(type(layer)).items():
-        default = type(layer).__dataclass_fields__[attribute(name)].default  # type: ignore[attr-defined]
+    found = {}
+    for name, (kind, default) in layer.arguments.items():
         value = getattr(layer, attribute(name))
-        if value != default and (name in DERIVED or not _equals(kind, default, value, layer.rank)):
-            result[name] = value
-    return result
-
-
-def _equals(kind: Kind, default: Any, value: Any, rank: int) -> bool:
-    try:
-        return bool(kind.convert(default, rank) == value)
-    except (ValueError, TypeError):
-        return False  # no default: the argument is required
+        usual = default if default in (None, REQUIRED) else kind.convert(default, layer.rank)
+        if value != usual:
+            found[name] = value
+    return found
 
 
 def quoted(value: Any) -> str:

@@ -6,7 +6,6 @@ Problems are collected, merged, sorted and printed; they are never raised to the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -58,9 +57,11 @@ class Call(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One finding: `message` is lower case, without a full stop, and quotes the value."""
+class Problem(NamedTuple):
+    """One finding: `message` is lower case, without a full stop, and quotes the value.
+
+    `times` counts the expansions of one line that have it.
+    """
 
     code: str
     message: str
@@ -68,7 +69,7 @@ class Problem:
     help: str | None = None
     trace: tuple[Call, ...] = ()
     level: Level = Level.ERROR
-    count: int = 1
+    times: int = 1
 
     @property
     def name(self) -> str:
@@ -82,5 +83,5 @@ def merged(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     for problem in problems:
         key = problem.code, problem.span
         first = found.get(key)
-        found[key] = replace(first, count=first.count + problem.count) if first else problem
+        found[key] = first._replace(times=first.times + problem.times) if first else problem
     return tuple(sorted(found.values(), key=lambda p: (p.span, p.code, p.message)))

@@ -327,11 +327,11 @@ def test_one_mistake_in_a_loop_is_one_problem_with_its_count():
     text = spec("- Conv2d: {out_channels: 4, kernel_size: 3, padding: 1, groups: 2}\n  repeat: 3")
     problem = only_problem(text)
     assert problem.code == "CNN103"
-    assert problem.count == 1  # the copies after it rest on an assumed shape
+    assert problem.times == 1  # the copies after it rest on an assumed shape
     text = spec(
         "- for: i\n  in: [1, 2]\n  layers: [{Conv2d: {out_channels: $nope, kernel_size: 1}}]"
     )
-    assert only_problem(text).count == 2
+    assert only_problem(text).times == 2
 
 
 def test_the_table_goes_on_past_a_failing_layer():

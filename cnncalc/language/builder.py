@@ -6,7 +6,7 @@ Expansion and shape inference are one pass, because a block may ask for the shap
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cnncalc.argument import ListOf, flag, natural, positive
@@ -38,12 +38,11 @@ MAX_ITEMS = 1_000_000
 MAX_DEPTH = 50
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What differs from the spec as written: input shapes by name, variables, a variant."""
 
-    inputs: Dict[str, Shape] = field(default_factory=dict)
-    variables: Dict[str, Any] = field(default_factory=dict)
+    inputs: Dict[str, Shape] = MappingProxyType({})
+    variables: Dict[str, Any] = MappingProxyType({})
     variant: Variant | None = None
 
 
@@ -253,7 +252,7 @@ class _Builder:
             raise FullError
         outputs = None
         for copy in range(1 if copies is UNKNOWN else copies):
-            inside = replace(context, bound=Tensors(context.bound))
+            inside = context._replace(bound=Tensors(context.bound))
             outputs = self.single(item, inside, path, f"[{copy}]")
         if outputs is None:
             self.mark_absent(item, context)
@@ -275,7 +274,7 @@ class _Builder:
         if item.trainable is not None:
             trainable = self.evaluator.checked(item.trainable, flag, "trainable", context)
             if trainable is False:
-                context = replace(context, frozen=True)
+                context = context._replace(frozen=True)
         sources = None
         if item.sources is not None:
             sources = [self.references.resolve(source, context) for source in item.sources]
@@ -291,7 +290,7 @@ class _Builder:
         if isinstance(head, Group):
             if copy:
                 place = Scope("repeat", f"copy {copy}", path + copy, item.span, context.scope)
-                context = replace(context, scope=place)
+                context = context._replace(scope=place)
             return self.group(head, item, sources, context, path + copy)
         if isinstance(head, Branches):
             outputs = self.branches(head, item, sources, context, path + copy)

@@ -13,7 +13,7 @@ from cnncalc.language.document import parse, plain
 from cnncalc.language.evaluate import Argument, Arguments, Evaluator
 from cnncalc.language.expression import UNKNOWN
 from cnncalc.language.keras import argument_help, type_help
-from cnncalc.layer import Layer, LayerError, arguments, attribute, required
+from cnncalc.layer import Layer, LayerError, required
 from cnncalc.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ class Instantiator:
         if any(argument.value is UNKNOWN for argument in merged.values()):
             return Made(type_name, problem=problem)
         try:
-            layer = layer_type(
-                **{attribute(key): argument.value for key, argument in merged.items()}
-            )
+            layer = layer_type(**{key: argument.value for key, argument in merged.items()})
         except LayerError as error:
             place = merged.get(error.argument or "")
             span = place.span if place else name.span
@@ -131,7 +129,7 @@ class Instantiator:
         self, layer_type: type[Layer], given: Arguments, context: Context
     ) -> tuple[dict[str, Argument], Problem | None, bool]:
         """The written arguments by their right names, a problem, and whether all were guessed."""
-        allowed = arguments(layer_type)
+        allowed = layer_type.arguments
         written: dict[str, Argument] = {}
         problem, repaired = None, True
         for key, argument in given.keywords.items():
@@ -226,11 +224,5 @@ def from_text(text: str) -> Layer:
     if layer_type is None:
         raise LayerError(f"no layer type is called '{name}'", code="CNN002")
     if not isinstance(given, dict):
-        given = {} if given is None else {layer_type.primary: given}
-    unknown = [key for key in given if key not in arguments(layer_type)]
-    if unknown:
-        raise LayerError(f"{name} has no argument '{unknown[0]}'", code="CNN002")
-    lacking = [key for key in required(layer_type) if key not in given]
-    if lacking:
-        raise LayerError(f"{name} needs '{lacking[0]}'", code="CNN005")
-    return layer_type(**{attribute(key): value for key, value in given.items()})
+        given = {} if given is None else {str(layer_type.primary): given}
+    return layer_type(**given)

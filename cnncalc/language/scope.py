@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from cnncalc.graph import Scope, Value
@@ -22,31 +21,34 @@ Tensor = int | Missing
 """The index of a value, or why there is none."""
 
 BROKEN = Missing(None)
-
-
 FIRST = Missing("there is no item before the previous one here")
 
 
-@dataclass(slots=True)
 class Flow:
     """The outputs of the last two items; the one thing that moves while items are read."""
 
-    prev: Tensor
-    prev2: Tensor = FIRST
+    def __init__(self, prev: Tensor) -> None:
+        self.prev = prev
+        self.prev2: Tensor = FIRST
 
     def push(self, tensor: Tensor) -> None:
         """Put the output of the next item behind."""
         self.prev2, self.prev = self.prev, tensor
 
 
-@dataclass(slots=True)
 class Tensors:
-    """The names bound in one stretch of items, and those around it."""
+    """The names bound in one stretch of items, those around it, and why some are not bound."""
 
-    outer: Tensors | None = None
-    branch: bool = False
-    bound: dict[str, Tensor] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        outer: Tensors | None = None,
+        *,
+        bound: dict[str, Tensor] | None = None,
+        branch: bool = False,
+    ) -> None:
+        self.outer, self.branch = outer, branch
+        self.bound: dict[str, Tensor] = bound or {}
+        self.absent: dict[str, str] = {}
 
     def find(self, name: str) -> Tensor | None:
         """What the name is bound to, here or around; None when it is not."""
@@ -78,8 +80,7 @@ class Tensors:
             place = place.outer
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """A place in the expansion; also the environment in which expressions are evaluated.
 
     `input` is the first input of the block (or model); `inputs` its names for them, if any, which
@@ -102,7 +103,7 @@ class Context:
 
     def inside(self, scope: Scope | None, **changes: Any) -> Context:
         """The context one level further in."""
-        return replace(self, scope=scope, depth=self.depth + 1, **changes)
+        return self._replace(scope=scope, depth=self.depth + 1, **changes)
 
     def at_top(self) -> Context:
         """Where only the file's variables are visible, as for `defaults`."""

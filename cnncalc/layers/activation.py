@@ -147,9 +147,8 @@ class CELU(Activation):
     operations = 5
     examples = [Example("CELU", (3, 4, 5)), Example("CELU: 2", (6,))]
 
-    def __post_init__(self) -> None:
+    def check_arguments(self) -> None:
         """Refuse a division by zero, as torch does."""
-        super().__post_init__()
         if self.alpha == 0:
             raise LayerError("alpha must not be 0", code="CNN007", argument="alpha")
 
@@ -232,9 +231,8 @@ class Hardtanh(Activation):
         Example("Hardtanh: {min_val: -0.5, max_val: 2}", (6,)),
     ]
 
-    def __post_init__(self) -> None:
+    def check_arguments(self) -> None:
         """Refuse an empty range, as torch does."""
-        super().__post_init__()
         if self.max_val <= self.min_val:
             raise LayerError(
                 f"max_val {self.max_val:g} must be larger than min_val {self.min_val:g}",

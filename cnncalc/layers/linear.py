@@ -124,9 +124,8 @@ class Unflatten(Reshaping):
         Example("Unflatten: {dim: -1, unflattened_size: [-1, 2]}", (3, 4)),
     ]
 
-    def __post_init__(self) -> None:
+    def check_arguments(self) -> None:
         """Refuse what can not be a shape."""
-        super().__post_init__()
         sizes = self.unflattened_size
         if 0 in sizes or sizes.count(-1) > 1:
             raise LayerError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cnncalc.argument import Integer, ListOf, Optional, argument, positive
 from cnncalc.layer import SAVES_INPUT, Example, Layer, LayerError, Parameter, Saved, Shape
 from cnncalc.window import Reach, Window
@@ -30,16 +28,8 @@ class Opaque(Layer):
         Example("Opaque: {output: 10, params: 0, macs: 0, flops: 500}", (3, 8, 8)),
     ]
 
-    def __init__(self, *, output: Any, params: Any, macs: Any, flops: Any = None) -> None:
-        """Take the arguments by the names of the spec, which are those of rules."""
-        for name, value in (("output", output), ("params_", params), ("macs_", macs)):
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "flops_", flops)
-        self.__post_init__()
-
-    def __post_init__(self) -> None:
+    def check_arguments(self) -> None:
         """Refuse fewer FLOPs than the MACs alone take."""
-        super().__post_init__()
         if self.flops_ is not None and self.flops_ < 2 * self.macs_:
             raise LayerError(
                 f"flops {self.flops_} is less than the {2 * self.macs_} of the {self.macs_} MACs",

@@ -13,11 +13,16 @@ class PadNd(Moving, abstract=True):
 
     primary = "padding"
 
-    padding: tuple[Pair, ...] = argument(Sides())
+    padding: tuple[int, ...] = argument(Sides())
+
+    @property
+    def pads(self) -> tuple[Pair, ...]:
+        """Padding (before, after) of each axis, first axis first."""
+        return tuple(zip(self.padding[-2::-2], self.padding[::-2], strict=True))
 
     def infer(self, x: Shape) -> Shape:
         check_rank(self, x)
-        return x[0], *(self._size(n, pair) for n, pair in zip(x[1:], self.padding, strict=True))
+        return x[0], *(self._size(n, pair) for n, pair in zip(x[1:], self.pads, strict=True))
 
     def _size(self, n: int, pads: Pair) -> int:
         self.check(n, pads)
@@ -34,7 +39,7 @@ class PadNd(Moving, abstract=True):
         """Whether an axis of n can be padded so; raises LayerError."""
 
     def window(self, x: Shape) -> Window:
-        return tuple(Sliding(before=before) for before, _ in self.padding)
+        return tuple(Sliding(before=before) for before, _ in self.pads)
 
 
 class ReflectionPadNd(PadNd, abstract=True):

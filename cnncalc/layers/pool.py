@@ -247,9 +247,8 @@ class LPPoolNd(PoolNd, abstract=True):
 
     norm_type: float = argument(Number(0))
 
-    def __post_init__(self) -> None:
+    def check_arguments(self) -> None:
         """Refuse a norm of order 0, for which there is no root."""
-        super().__post_init__()
         if not self.norm_type:
             message = "norm_type must be above 0"
             raise LayerError(message, code="CNN007", argument="norm_type")

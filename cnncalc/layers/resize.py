@@ -37,9 +37,8 @@ class Upsample(Moving):
         Example("Upsample: {scale_factor: 1.5, recompute_scale_factor: true}", (2, 5)),
     ]
 
-    def __post_init__(self) -> None:
+    def check_arguments(self) -> None:
         """Refuse arguments that contradict each other, as torch does."""
-        super().__post_init__()
         if (self.size is None) == (self.scale_factor is None):
             which = "neither is" if self.size is None else "both are"
             raise LayerError(

@@ -132,7 +132,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "level": problem.level.value,
         "message": problem.message,
         "help": problem.help,
-        "count": problem.count,
+        "count": problem.times,
         "at": _place(problem.span),
         "trace": [{"call": call.text, "at": _place(call.span)} for call in problem.trace],
     }

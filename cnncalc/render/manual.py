@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import MISSING
 from typing import Any
 
 from cnncalc import layers
 from cnncalc.analysis.cost import elements
+from cnncalc.argument import REQUIRED
 from cnncalc.language.instantiate import from_text
-from cnncalc.layer import Example, Layer, arguments, attribute
+from cnncalc.layer import Example, Layer
 from cnncalc.render.text import shapes
 
 
@@ -52,11 +52,10 @@ def _description(layer_type: type[Layer]) -> str:
 
 
 def _arguments(layer_type: type[Layer]) -> Iterator[str]:
-    for name, kind in arguments(layer_type).items():
-        field = layer_type.__dataclass_fields__[attribute(name)]  # type: ignore[attr-defined]
-        default = "required" if field.default is MISSING else f"default {_shown(field.default)}"
-        primary = ", also `Type: value`" if name == layer_type.primary else ""
-        yield f"{name}: {kind.expected(layer_type.rank)} ({default}{primary})"
+    for name, (kind, default) in layer_type.arguments.items():
+        usual = "required" if default is REQUIRED else f"default {_shown(default)}"
+        primary = f", also `{layer_type.__name__}: value`" if name == layer_type.primary else ""
+        yield f"{name}: {kind.expected(layer_type.rank)} ({usual}{primary})"
     for name in layer_type.ignored:
         yield f"{name}: accepted and ignored"
 

@@ -15,8 +15,8 @@ WIDEST = 160
 def message(problem: Problem, lines: Sequence[str] = ()) -> str:
     """`path:line:col: level CODE name: message`, the source line with a caret, calls, help."""
     head = f"{problem.span}: {problem.level.value} {problem.code} {problem.name}: {problem.message}"
-    if problem.count > 1:
-        head += f" ({problem.count:,} times)"
+    if problem.times > 1:
+        head += f" ({problem.times:,} times)"
     parts = [head, *excerpt(problem.span, lines)]
     parts += [f"  in {call.text} at {call.span}" for call in problem.trace]
     if problem.help:
