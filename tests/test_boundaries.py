@@ -54,7 +54,7 @@ ALLOWED = {
     "pipeline": {"analysis", "graph", "problem", "source"}
     | {"builder", "document", "reader", "spec"},
     "analysis": {"graph", "layer", "window", "quantity", "problem", "suggest", "document"},
-    "render": {"analysis", "graph", "layer", "layers", "problem", "instantiate", "__init__"},
+    "render": {"analysis", "argument", "graph", "layer", "layers", "problem", "instantiate", "__init__"},
     "cli": None,  # the command line may import everything
 }
 

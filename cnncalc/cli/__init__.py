@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -66,6 +67,9 @@ def main() -> None:
 
     A broken pipe ends quietly, Ctrl-C with exit code 130.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may lack bars and tree lines
     try:
         code = group.main(prog_name="cnncalc", standalone_mode=False)
         sys.stdout.flush()

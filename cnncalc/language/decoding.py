@@ -10,9 +10,7 @@ MAXIMUM_BYTES = 2**20
 
 # What YAML calls printable, without the line ends that editors do not count (U+0085, U+2028...).
 # A string, as compiling it takes 3 ms, which a spec in plain ASCII need not pay for.
-_UNPRINTABLE = (
-    "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_UNPRINTABLE = "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _LAYOUT = {ord(character): None for character in "\t\n\r"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 

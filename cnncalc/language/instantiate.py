@@ -12,7 +12,7 @@ from cnncalc import layers
 from cnncalc.language.document import parse, plain
 from cnncalc.language.evaluate import Argument, Arguments, Evaluator
 from cnncalc.language.expression import UNKNOWN
-from cnncalc.language.keras import argument_help, type_help
+from cnncalc.language.keras import argument_help, argument_twin, type_help, type_twin
 from cnncalc.layer import Layer, LayerError, required
 from cnncalc.suggest import did_you_mean, nearest
 
@@ -69,7 +69,7 @@ class Instantiator:
     def unknown_type(self, name: Scalar, given: Arguments, inputs: int, context: Context) -> Made:
         """Report a name that is neither a layer type nor a block; go on with a near miss."""
         known = (*layers.names(), *self.spec.blocks)
-        near = nearest(name.text, known)
+        near = type_twin(name.text) or nearest(name.text, known)
         help = type_help(name.text) or did_you_mean(name.text, known)
         message = f"no layer type or block is called '{name.text}'"
         problem = self.report(
@@ -87,9 +87,7 @@ class Instantiator:
     ) -> Made:
         """The layer with its arguments checked; the first problem is the node's own."""
         type_name = layer_type.__name__
-        written, problem, repaired = self.keywords(layer_type, given, context)
-        if problem and not repaired:
-            return Made(type_name, problem=problem)
+        written, problem = self.keywords(layer_type, given, context)
         if given.primary is not None:
             if layer_type.primary is None:
                 problem = self.no_primary(layer_type, given, context)
@@ -97,12 +95,11 @@ class Instantiator:
             written[layer_type.primary] = given.primary
         merged = self.defaults(type_name, context) | written
         lacking = [key for key in required(layer_type) if key not in merged]
-        if lacking:
+        if lacking and problem is None:
             message = f"{type_name} needs {' and '.join(repr(key) for key in lacking)}"
             example = layer_type.examples[0].text
             problem = self.report("CNN005", message, name.span, context, f"such as {example}")
-            return Made(type_name, problem=problem)
-        if any(argument.value is UNKNOWN for argument in merged.values()):
+        if lacking or any(argument.value is UNKNOWN for argument in merged.values()):
             return Made(type_name, problem=problem)
         try:
             layer = layer_type(**{key: argument.value for key, argument in merged.items()})
@@ -111,7 +108,7 @@ class Instantiator:
             span = place.span if place else name.span
             problem = self.report(error.code, error.message, span, context, error.help)
             return Made(type_name, problem=problem)
-        return Made(type_name, layer, problem, repaired)
+        return Made(type_name, layer, problem, repaired=problem is not None)
 
     def no_primary(self, layer_type: type[Layer], given: Arguments, context: Context) -> Problem:
         """Report a single value where arguments must be named."""
@@ -127,24 +124,21 @@ class Instantiator:
 
     def keywords(
         self, layer_type: type[Layer], given: Arguments, context: Context
-    ) -> tuple[dict[str, Argument], Problem | None, bool]:
-        """The written arguments by their right names, a problem, and whether all were guessed."""
+    ) -> tuple[dict[str, Argument], Problem | None]:
+        """The written arguments by their right names; what is not known is guessed or left out."""
         allowed = layer_type.arguments
         written: dict[str, Argument] = {}
-        problem, repaired = None, True
+        problem = None
         for key, argument in given.keywords.items():
             if key in allowed:
                 written[key] = argument
             elif key not in layer_type.ignored:
-                problem = self.unknown_argument(
-                    layer_type.__name__, key, argument, allowed, context
-                )
-                near = nearest(key, allowed)
+                owner = layer_type.__name__
+                problem = self.unknown_argument(owner, key, argument, allowed, context)
+                near = argument_twin(key, allowed) or nearest(key, allowed)
                 if near and near not in given.keywords:
                     written[near] = argument
-                else:
-                    repaired = False
-        return written, problem, problem is not None and repaired
+        return written, problem
 
     def unknown_argument(
         self, owner: str, key: str, argument: Argument, allowed: Iterable[str], context: Context

@@ -116,24 +116,33 @@ SHORT: dict[str, tuple[str, ...]] = {
 """Short and mixed-up arguments, in the same way."""
 
 
+def type_twin(name: str) -> str | None:
+    """The layer type that another library calls by that name, or None."""
+    return TYPES.get(name) or SLIPS.get(name)
+
+
 def type_help(name: str) -> str | None:
     """What an unknown layer type is called here, or None."""
-    if name in TYPES:
-        return f"Keras' '{name}' is '{TYPES[name]}' here"
-    if name in SLIPS:
-        return f"'{name}' is '{SLIPS[name]}' here"
     if name in IDIOMS:
         return f"for '{name}' write {IDIOMS[name]}"
-    return None
+    twin = type_twin(name)
+    owner = "Keras' " if name in TYPES else ""
+    return f"{owner}'{name}' is '{twin}' here" if twin else None
+
+
+def argument_twin(name: str, allowed: Iterable[str]) -> str | None:
+    """The argument, of those allowed, that another library calls by that name, or None."""
+    known = set(allowed)
+    named = (*ARGUMENTS.get(name, ()), *SHORT.get(name, ()))
+    return next((target for target in named if target in known), None)
 
 
 def argument_help(name: str, allowed: Iterable[str]) -> str | None:
     """What an unknown argument is called by a layer type with these arguments, or None."""
-    known = set(allowed)
-    for table, owner in ((ARGUMENTS, "Keras' "), (SHORT, "")):
-        found = next((target for target in table.get(name, ()) if target in known), None)
-        if found:
-            return f"{owner}'{name}' is '{found}' here"
+    twin = argument_twin(name, allowed)
+    if twin:
+        owner = "Keras' " if twin in ARGUMENTS.get(name, ()) else ""
+        return f"{owner}'{name}' is '{twin}' here"
     if name == "activation":
         return "an activation is a layer of its own: write it as the next item, such as ReLU"
     return None

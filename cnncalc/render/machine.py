@@ -176,8 +176,14 @@ def to_markdown(report: Report, lines: Sequence[Line], columns: Sequence[str]) -
         if columns[0] == "path" and not line.leaf:
             cells[0] = f"{line.label} ({len(line.rows)} layers)"
         parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    parts += ["", *(f"- **{name}**: {value}" for name, value in totals.figures(report))]
-    parts += [f"- {line}" for line in totals.checks(report)]
+    if report.totals.macs is None:
+        parts += ["", totals.unknown(report)]
+    else:
+        parts += ["", *(f"- **{name}**: {value}" for name, value in totals.figures(report))]
+    for kind, found in totals.checks(report):
+        parts.append(
+            f"- **{kind}**: " + ", ".join(f"{totals.MARKS[ok]} {text}" for ok, text in found)
+        )
     parts += [f"- `{p.span}` {p.code} {p.name}: {p.message}" for p in report.problems]
     parts += ["", f"_{totals.CONVENTION}_"]
     return "\n".join(parts) + "\n"

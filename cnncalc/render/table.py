@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
-from typing import IO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -21,24 +19,27 @@ from cnncalc.render.tree import Branch, Line, lines
 READABLE = 60
 """Lines that a table has at most when nobody said how deep it should go."""
 
+ENDLESS = 100_000
+"""Width of a pipe: columns are as wide as their content."""
+
+NARROWEST = 28
+"""Below this width of the layer column, the bars of shares give their place to it."""
+
 BAR = 8
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def console(width: int | None, file: IO[str] | None = None) -> Console:
-    """A console that writes colours only to a terminal, and is as wide as need be in a pipe."""
-    found = Console(file=file or StringIO(), width=width, highlight=False, soft_wrap=True)
-    if file is None:
-        terminal = Console(highlight=False)
-        found = Console(
-            file=StringIO(),
-            width=width or (terminal.width if terminal.is_terminal else 10_000),
-            force_terminal=terminal.is_terminal,
-            no_color=terminal.no_color,
-            highlight=False,
-            legacy_windows=False,
-        )
-    return found
+def console(width: int | None) -> Console:
+    """A console that writes into a string, as wide and as colourful as the terminal."""
+    terminal = Console()
+    return Console(
+        file=StringIO(),
+        width=width or (terminal.width if terminal.is_terminal else ENDLESS),
+        force_terminal=terminal.is_terminal,
+        color_system=terminal.color_system if terminal.is_terminal else None,  # type: ignore[arg-type]
+        no_color=terminal.no_color,
+        highlight=False,
+    )
 
 
 def fold(root: Branch, depth: int | None) -> tuple[list[Line], int]:
@@ -73,15 +74,19 @@ def summary(
     """The table of one network with its totals and checks."""
     out = console(width)
     out.print(Text(totals.title(report), style="bold"))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for key in columns:
-        _add_column(table, key)
     whole = report.totals.macs or 0
-    for number, line in enumerate(shown):
+    cells = {key: [_cell(key, line, report, whole) for line in shown] for key in columns}
+    if out.width - _taken(cells) < NARROWEST and "layer" in cells:
+        cells.pop("share", None)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for key, column in cells.items():
+        _add_column(table, key, column, out.width - _taken(cells))
+    for number, (line, row) in enumerate(
+        zip(shown, zip(*cells.values(), strict=True), strict=True)
+    ):
         if left_out and number == READABLE - 10:
             table.add_row(Text(f"... {left_out:,} more lines (--depth 1 shows all) ...", "dim"))
-        cells = [_cell(key, line, report, whole) for key in columns]
-        table.add_row(*cells, style=_style(line))
+        table.add_row(*row, style=_style(line))
     if shown:
         out.print(table)
     _totals(out, report, counting)
@@ -91,40 +96,60 @@ def summary(
 def comparison(reports: Sequence[Report], width: int | None = None) -> str:
     """One line of totals for each network."""
     out = console(width)
+    cells = {"network": [Text(_network(report)) for report in reports]}
+    for heading, show in FIGURES.items():
+        cells[heading] = [Text(show(report)) for report in reports]
+    cells["checks"] = [_checked(report) for report in reports]
+    for dispensable in ("FLOPs", "input", "peak", "field", "checks", "size"):
+        if sum(_column_width(key, column) + 3 for key, column in cells.items()) > out.width:
+            del cells[dispensable]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("network", no_wrap=True)
-    for heading in ("input", "params", "MACs", "FLOPs", "size", "peak", "field", "checks"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for report in reports:
-        found = report.totals
-        failed = any(check.ok is False for check in report.checks)
-        errors = len(report.problems)
-        name = report.name or report.file
-        table.add_row(
-            f"{name} ({report.variant})" if report.variant else name,
-            ", ".join(shape(sizes) for sizes in report.inputs.values()),
-            count(found.params),
-            count(found.macs),
-            rounded(found.flops),
-            size(found.param_bytes),
-            size(found.peak_inference_bytes),
-            _network_field(report),
-            Text("failed" if failed else f"{errors} errors", "red") if errors else _checked(report),
-        )
+    for key, column in cells.items():
+        justify: JustifyMethod = "left" if key == "network" else "right"
+        table.add_column(key, justify=justify, no_wrap=True, width=_column_width(key, column))
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
     out.print(table)
     out.print(Text(totals.CONVENTION, "dim"))
     return _text(out)
 
 
-def _add_column(table: Table, key: str) -> None:
-    if key == "share":
-        table.add_column("share of MACs", no_wrap=True)
-    elif key == "layer":
-        table.add_column("layer", no_wrap=True, overflow="ellipsis", min_width=16)
-    else:
-        column = COLUMNS[key]
-        right = column.numeric or key in ("field", "jump", "start")
-        table.add_column(column.heading, justify="right" if right else "left", no_wrap=True)
+def _taken(cells: Mapping[str, Sequence[Text]]) -> int:
+    """Characters that all columns but the layers' take, with the gaps between columns."""
+    widths = [_wide(key, column) + 3 for key, column in cells.items() if key != "layer"]
+    return sum(widths)
+
+
+def _wide(key: str, column: Sequence[Text]) -> int:
+    return _column_width(_heading(key), column)
+
+
+def _column_width(heading: str, column: Sequence[Text]) -> int:
+    return max((len(heading), *(cell.cell_len for cell in column)))
+
+
+def _heading(key: str) -> str:
+    return {"layer": "layer", "share": "share of MACs"}.get(key) or COLUMNS[key].heading
+
+
+def _network(report: Report) -> str:
+    name = report.name or report.file
+    return f"{name} ({report.variant})" if report.variant else name
+
+
+def _add_column(table: Table, key: str, column: Sequence[Text], left: int) -> None:
+    """Numbers are never cut: the column of layers takes what is left."""
+    wide = _wide(key, column)
+    if key == "layer":
+        wide = max(min(wide, left), 16)
+    right = key in COLUMNS and (COLUMNS[key].numeric or key in ("field", "jump", "start"))
+    table.add_column(
+        _heading(key),
+        justify="right" if right else "left",
+        no_wrap=True,
+        overflow="ellipsis",
+        width=wide,
+    )
 
 
 def _cell(key: str, line: Line, report: Report, whole: int) -> Text:
@@ -136,12 +161,10 @@ def _cell(key: str, line: Line, report: Report, whole: int) -> Text:
 
 
 def _layer(line: Line) -> Text:
-    text = Text(line.guide, "dim")
-    text.append(line.label, "bold" if not line.leaf else "")
     broken = next((row.node.problem for row in line.rows if row.node.problem), None)
-    if broken:
-        text.append(f"  <- {broken.message}", "red")
-    return text
+    text = Text(no_wrap=not broken)  # a cause is worth several lines
+    text.append(line.guide, "dim").append(line.label, "" if line.leaf else "bold")
+    return text.append(f" {totals.MARKS[False]} {broken.message}", "red") if broken else text
 
 
 def _share(line: Line, whole: int, sizing: Sizing) -> Text:
@@ -165,28 +188,37 @@ def _style(line: Line) -> str:
 
 def _totals(out: Console, report: Report, counting: str) -> None:
     out.print()
+    if report.totals.macs is None:
+        out.print(Text(totals.unknown(report), "yellow"))
+        return
     for name, value in totals.figures(report, counting):
         out.print(Text.assemble((f"{name:<14}", "bold"), value))
-    unknown = sum(row.cost is None for row in report.rows)
-    if unknown:
-        known = sum(row.cost.macs for row in report.rows if row.cost)
-        out.print(
-            Text(
-                f"{unknown:,} of {len(report.rows):,} layers are not sure; the others have "
-                f"{known:,} MACs",
-                "yellow",
-            )
-        )
-    for line in totals.checks(report):
-        word, _, rest = line.partition(": ")
-        style = {"ok": "green", "FAILED": "red"}.get(word, "dim")
-        out.print(Text.assemble((f"{word:<14}", style), rest))
+    for kind, found in totals.checks(report):
+        _checks(out, kind, found)
     out.print(Text(totals.CONVENTION, "dim"))
 
 
-def _checked(report: Report) -> str:
-    done = [check for check in report.checks if check.ok is not None]
-    return f"{len(done)} ok" if done else "-"
+def _checks(out: Console, kind: str, found: list[tuple[bool | None, str]]) -> None:
+    """All checks of one kind, as many on a line as fit."""
+    styles = {True: "green", False: "bold red", None: "dim"}
+    line = Text(f"{kind:<14}", "bold")
+    for ok, text in found:
+        mark = f"{totals.MARKS[ok]} {text}"
+        if line.cell_len > 14 and line.cell_len + len(mark) > min(out.width, 110):
+            out.print(line)
+            line = Text(" " * 14)
+        line.append(mark + "   ", styles[ok])
+    out.print(line)
+
+
+def _checked(report: Report) -> Text:
+    failed = sum(check.ok is False for check in report.checks)
+    if len(report.problems) > failed:
+        return Text(f"{len(report.problems) - failed} errors", "red")
+    if failed:
+        return Text(f"{failed} failed", "red")
+    held = sum(check.ok is True for check in report.checks)
+    return Text(f"{held} ok", "green") if held else Text("-")
 
 
 def _network_field(report: Report) -> str:
@@ -202,7 +234,13 @@ def _text(out: Console) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def encodable(text: str) -> str:
-    """The text for a terminal that cannot show blocks and tree lines."""
-    encoding = sys.stdout.encoding or "ascii"
-    return text.encode(encoding, "replace").decode(encoding)
+FIGURES: dict[str, Callable[[Report], str]] = {
+    "input": lambda report: ", ".join(shape(sizes) for sizes in report.inputs.values()),
+    "params": lambda report: count(report.totals.params),
+    "MACs": lambda report: count(report.totals.macs),
+    "FLOPs": lambda report: rounded(report.totals.flops),
+    "size": lambda report: size(report.totals.param_bytes),
+    "peak": lambda report: size(report.totals.peak_inference_bytes),
+    "field": _network_field,
+}
+"""What a comparison shows of each network; a narrow terminal gets the first and the last few."""

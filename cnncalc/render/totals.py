@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnncalc.analysis.report import Report
+from cnncalc.analysis.report import Check, Report
 from cnncalc.render.text import count, rounded, shape, size
 
 CONVENTION = (
-    "params as PyTorch counts them; MACs: multiply-adds with a weight, one image, forward, "
-    "biases and padding's zeros as in docs/counting.md; FLOPs = 2 x MACs + elementwise"
+    "params: sum of p.numel(), as PyTorch counts; MACs: multiply-adds with a weight, "
+    "one image, forward, bias not counted; FLOPs: 2 x MACs + elementwise operations"
 )
+
+MARKS = {True: "✓", False: "✗", None: "-"}
 
 
 def title(report: Report) -> str:
@@ -54,6 +56,16 @@ def figures(report: Report, counting: str = "pytorch") -> Iterator[tuple[str, st
         )
 
 
+def unknown(report: Report) -> str:
+    """What is known of a network with layers that are not."""
+    known = [row.cost for row in report.rows if row.cost]
+    return (
+        f"totals are not known: {len(report.rows) - len(known):,} of {len(report.rows):,} layers "
+        f"are not sure; the others have {count(sum(cost.params for cost in known))} params and "
+        f"{count(sum(cost.macs for cost in known))} MACs"
+    )
+
+
 def _pytorch(report: Report) -> Iterator[tuple[str, str]]:
     totals = report.totals
     parts = f"{count(totals.params)} ({count(totals.trainable)} trainable"
@@ -77,10 +89,16 @@ def _keras(report: Report) -> Iterator[tuple[str, str]]:
     )
 
 
-def checks(report: Report) -> Iterator[str]:
-    """Every `expect` and `budget` with a mark."""
-    marks = {True: "ok", False: "FAILED", None: "not checked"}
-    for check in report.checks:
-        text = f"{check.kind} {check.key} {check.wanted}"
-        got = f" (is {check.actual})" if check.ok is False or check.kind == "budget" else ""
-        yield f"{marks[check.ok]}: {text}{got}"
+def checks(report: Report) -> Iterator[tuple[str, list[tuple[bool | None, str]]]]:
+    """`expect` and `budget` with every number and whether it holds (None: not checked)."""
+    for kind in ("expect", "budget"):
+        found = [(check.ok, _check(check)) for check in report.checks if check.kind == kind]
+        if found:
+            yield kind, found
+
+
+def _check(check: Check) -> str:
+    wanted = f"{check.key} {check.wanted}"
+    if check.ok is None:
+        return f"{wanted} (not checked)"
+    return wanted if check.ok else f"{wanted}, is {check.actual}"
