@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [--runs 10] [--peer PYTHON]
 
-PYTHON is an interpreter that has torch and torchinfo; without one, that row is left out. Times are
+PYTHON is an interpreter that has torch and torchinfo; without one that row is left out. Times are
 the best of several runs; ratios are to the bare interpreter.
 """
 

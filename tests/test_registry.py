@@ -23,7 +23,13 @@ from cnncalc.layer import (
 from cnncalc.window import Adaptive, Reach, Resized, Sliding, Transposed, Whole
 
 RULES = ("infer", "elementwise_flops", "saved", "window")
-NO_PRIMARY = {"LPPool1d", "LPPool2d", "LPPool3d", *layers.FAMILIES["conv"], "Upsample"}  # readers would guess differently
+NO_PRIMARY = {
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    *layers.FAMILIES["conv"],
+    "Upsample",
+}  # readers would guess differently
 NOT_FAMILIES = {"__init__", "common"}
 
 

@@ -217,6 +217,8 @@ def from_text(text: str) -> Layer:
     layer_type = layers.find(str(name))
     if layer_type is None:
         raise LayerError(f"no layer type is called '{name}'", code="CNN002")
-    if not isinstance(given, dict):
-        given = {} if given is None else {str(layer_type.primary): given}
-    return layer_type(**given)
+    if given is None or isinstance(given, list):  # a list holds inputs
+        given = {}
+    elif not isinstance(given, dict):
+        given = {str(layer_type.primary): given}
+    return layer_type(**{k: v for k, v in given.items() if k not in layer_type.ignored})

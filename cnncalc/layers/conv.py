@@ -344,7 +344,8 @@ class LocallyConnected1d(LocallyConnectedNd):
     """1-D convolution of (C, L) with a weight and a bias of its own for each output position.
 
     Params: out_channels x L' x C / groups x F, and out_channels x L' biases.
-    MACs and FLOPs as Conv1d. Source: keras.layers.LocallyConnected1D (Keras 2).
+    MACs as Conv1d. FLOPs: 2 x MACs, and 1 an output element for the bias.
+    Source: keras.layers.LocallyConnected1D (Keras 2).
     """
 
     rank = 1
@@ -362,7 +363,8 @@ class LocallyConnected2d(LocallyConnectedNd):
     """2-D convolution of (C, H, W) with a weight and a bias of its own for each output position.
 
     Params: out_channels x H' x W' x C / groups x F_h x F_w, and out_channels x H' x W' biases.
-    MACs and FLOPs as Conv2d. Source: keras.layers.LocallyConnected2D (Keras 2).
+    MACs as Conv2d. FLOPs: 2 x MACs, and 1 an output element for the bias.
+    Source: keras.layers.LocallyConnected2D (Keras 2).
     """
 
     rank = 2

@@ -397,7 +397,7 @@ class AdaptiveAvgPool2d(AdaptiveAvgPoolNd):
 class AdaptiveAvgPool3d(AdaptiveAvgPoolNd):
     """The means of as many windows as asked for, (C, D, H, W) -> (C, *output_size).
 
-    Windows and FLOPs as AdaptiveAvgPool2d. Source: torch.nn.AdaptiveAvgPool3d.
+    Windows as AdaptiveAvgPool2d. FLOPs: 1 an element read. Source: torch.nn.AdaptiveAvgPool3d.
     """
 
     rank = 3
