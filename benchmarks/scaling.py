@@ -57,9 +57,8 @@ def seconds(text: str) -> float:
 
 
 def main() -> None:
-    print(
-        f"{'layers':>7} {'repeat':>8} {'written':>8} {'blocks':>8} {'safe_load':>10}   us a layer"
-    )
+    print("microseconds a layer")
+    print(f"{'layers':>7} {'repeat':>8} {'written':>8} {'blocks':>8} {'safe_load':>10}")
     for n in (100, 1_000, 10_000, 50_000):
         per_layer = [seconds(repeated(n)) / n * 1e6]
         fits = len(written(n)) < 2**20

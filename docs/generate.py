@@ -62,6 +62,7 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> None:
+    """Write all pages."""
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
 
