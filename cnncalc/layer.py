@@ -81,6 +81,8 @@ class Layer:
     """Whether the type takes several inputs."""
     view: ClassVar[bool] = False
     """Whether the output shares the memory of the input (in eval mode)."""
+    declared: ClassVar[bool] = False
+    """Whether its numbers are taken from the spec, so that nothing can prove them."""
     ignored: ClassVar[tuple[str, ...]] = ()
     """Arguments of torch that are accepted and have no effect on any number."""
     examples: ClassVar[list[Example]]

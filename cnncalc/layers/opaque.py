@@ -23,6 +23,7 @@ class Opaque(Layer):
     macs_: int = argument(count)
     flops_: int | None = argument(Optional(count), default=None)
     primary = "output"
+    declared = True
     examples = [
         Example("Opaque: {output: [8, 4, 4], params: 100, macs: 1600}", (3, 8, 8)),
         Example("Opaque: {output: 10, params: 0, macs: 0, flops: 500}", (3, 8, 8)),

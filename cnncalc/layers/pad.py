@@ -26,20 +26,29 @@ class PadNd(Moving, abstract=True):
 
     def _size(self, n: int, pads: Pair) -> int:
         self.check(n, pads)
-        size = n + sum(pads)
-        if size < 1:
-            raise LayerError(
-                f"padding {pads[0]} + {pads[1]} crops all of an input of {n}",
-                code="CNN102",
-                argument="padding",
-            )
-        return size
+        if n + sum(pads) < 1:
+            raise _cropped(n, pads)
+        return n + sum(pads)
 
     def check(self, n: int, pads: Pair) -> None:
         """Whether an axis of n can be padded so; raises LayerError."""
 
     def window(self, x: Shape) -> Window:
         return tuple(Sliding(before=before) for before, _ in self.pads)
+
+
+def _cropped(n: int, pads: Pair) -> LayerError:
+    message = f"padding {pads[0]} + {pads[1]} crops all of an input of {n}"
+    return LayerError(message, code="CNN102", argument="padding")
+
+
+class ZeroPadNd(PadNd, abstract=True):
+    """Pads with zeros, which cannot crop more than there is."""
+
+    def check(self, n: int, pads: Pair) -> None:
+        """Torch crops before it pads."""
+        if n + sum(side for side in pads if side < 0) < 0:
+            raise _cropped(n, pads)
 
 
 class ReflectionPadNd(PadNd, abstract=True):
@@ -69,13 +78,13 @@ class CircularPadNd(PadNd, abstract=True):
             )
 
 
-class ConstantPadNd(PadNd, abstract=True):
+class ConstantPadNd(ZeroPadNd, abstract=True):
     """Pads with a given number."""
 
     value: float = argument(number)
 
 
-class ZeroPad1d(PadNd):
+class ZeroPad1d(ZeroPadNd):
     """Zeros around a sequence (C, L) -> (C, L + left + right); negative amounts crop.
 
     `padding` is one number, or [left, right]. FLOPs: 0. Source: torch.nn.ZeroPad1d.
@@ -88,7 +97,7 @@ class ZeroPad1d(PadNd):
     ]
 
 
-class ZeroPad2d(PadNd):
+class ZeroPad2d(ZeroPadNd):
     """Zeros around a map (C, H, W) -> (C, H + top + bottom, W + left + right).
 
     `padding` is one number, or [left, right, top, bottom]; negative amounts crop. FLOPs: 0.
@@ -102,7 +111,7 @@ class ZeroPad2d(PadNd):
     ]
 
 
-class ZeroPad3d(PadNd):
+class ZeroPad3d(ZeroPadNd):
     """Zeros around a volume (C, D, H, W); each axis grows by both of its sides.
 
     `padding` is one number, or [left, right, top, bottom, front, back]; negative amounts crop.

@@ -35,6 +35,8 @@ class PoolNd(Layer, abstract=True):
     """What all pools with a fixed window share."""
 
     primary: ClassVar[str | None] = "kernel_size"
+    within_input: ClassVar[bool] = False
+    """Whether torch wants the kernel to fit without padding, as it does for means in 3-D."""
 
     kernel_size: tuple[int, ...] = argument(PerAxis(positive))
     stride: tuple[int, ...] | None = argument(Optional(PerAxis(positive)), default=None)
@@ -61,13 +63,20 @@ class PoolNd(Layer, abstract=True):
         return x[0], *(self._size(*axis) for axis in axes)
 
     def _size(self, n: int, f: int, s: int, d: int, pads: Pair) -> int:
-        extent = d * (f - 1) + 1
-        if max(pads) > extent // 2:
+        if max(pads) > f // 2:
             raise LayerError(
-                f"padding {max(pads)} is more than half of the kernel of {extent}",
+                f"padding {max(pads)} is more than half of the kernel of {f}",
                 code="CNN204",
                 argument="padding",
-                help=f"torch allows at most {extent // 2}; use a pad layer for more",
+                help=f"torch allows at most {f // 2}; use a pad layer for more",
+            )
+        if self.within_input and f > n:
+            raise LayerError(
+                f"a kernel of {f} is larger than the input of {n}",
+                code="CNN102",
+                argument="kernel_size",
+                help=f"{type(self).__name__} of torch needs a kernel of at most {n} here, "
+                "however much is padded",
             )
         if not self.ceil_mode:
             return window_output(n, f, s, d, pads)
@@ -231,6 +240,7 @@ class AvgPool3d(DividingAvgPool):
     """
 
     rank = 3
+    within_input = True
     examples = [
         Example("AvgPool3d: 2", (2, 4, 5, 4)),
         Example(
@@ -299,6 +309,7 @@ class LPPool3d(LPPoolNd):
     """
 
     rank = 3
+    within_input = True
     examples = [
         Example("LPPool3d: {norm_type: 2, kernel_size: 2}", (2, 4, 5, 4)),
         Example(

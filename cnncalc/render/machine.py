@@ -69,6 +69,7 @@ def _layer(row: Row, sizing: Sizing) -> dict[str, Any]:
         "in_shapes": row.in_shapes,
         **outputs,
         "assumed": row.assumed,
+        "declared": bool(node.layer and node.layer.declared),
         "params": cost and cost.params,
         "trainable": cost and cost.trainable,
         "buffers": cost and cost.buffers,

@@ -87,6 +87,8 @@ def label(row: Row) -> str:
     given = [] if node.layer is None else list(written_arguments(node.layer).items())
     parts = [f"{key}={_value(value)}" for key, value in given]
     text = f"{node.type}({', '.join(parts)})" if parts else node.type
+    if node.layer and node.layer.declared:
+        text += " (declared)"
     return f"{node.name}: {text}" if node.name else text
 
 
