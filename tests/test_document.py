@@ -299,7 +299,7 @@ def test_a_mebibyte_is_the_limit() -> None:
     assert parse(fits, "net.yaml").problems == ()
     (problem,) = parse(fits + b"x", "net.yaml").problems
     assert problem.code == "CNN008"
-    assert problem.message == "the file has 1,048,577 bytes; the limit is 1,048,576 (1 MiB)"
+    assert problem.message == "the file is larger than 1 MiB (1,048,576 bytes), which is the limit"
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("- ", "")])

@@ -18,7 +18,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 def decode(data: bytes, file: str) -> tuple[str, Problem | None]:
     """The text of the bytes, without a byte-order mark, and what is wrong with it."""
     if len(data) > MAXIMUM_BYTES:
-        message = f"the file has {len(data):,} bytes; the limit is {MAXIMUM_BYTES:,} (1 MiB)"
+        message = f"the file is larger than 1 MiB ({MAXIMUM_BYTES:,} bytes), which is the limit"
         return "", _first(file, "CNN008", message)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "", _first(file, "CNN001", "the file is UTF-16, not UTF-8", "save it as UTF-8")

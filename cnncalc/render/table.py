@@ -89,7 +89,7 @@ def summary(
         table.add_row(*row, style=_style(line))
     if shown:
         out.print(table)
-    _totals(out, report, counting)
+        _totals(out, report, counting)
     return _text(out)
 
 
