@@ -439,3 +439,20 @@ def test_item_expectations_are_checked_for_each_expansion():
     report = compute(spec(items))
     assert [check.ok for check in report.checks] == [True, True, False, False]
     assert [p.code for p in report.problems] == ["CNN701", "CNN701"]
+
+
+def test_an_item_that_is_not_understood_keeps_its_place():
+    report = compute(
+        spec(
+            """
+            - conv2d: {out_channels: 4, kernel_size: 3}
+              name: stem
+            - relu
+            - Add: [prev, stem]
+            """
+        )
+    )
+    assert [p.help for p in report.problems] == ["did you mean 'Conv2d'?", "did you mean 'ReLU'?"]
+    assert [row.node.type for row in report.rows] == ["conv2d", "relu", "Add"]
+    assert [row.node.problem is not None for row in report.rows] == [True, True, False]
+    assert report.totals.params is None

@@ -7,6 +7,7 @@ from cnncalc.language.document import Scalar
 from cnncalc.language.evaluate import Argument, Arguments, Evaluator
 from cnncalc.language.instantiate import Instantiator, Made
 from cnncalc.language.scope import Context, Tensor
+from cnncalc.language.spec import Item, Unreadable
 from cnncalc.layer import LayerError, Shape
 from cnncalc.problem import Problem, Span
 
@@ -63,6 +64,28 @@ class Assembler:
             )
         )
         return list(outputs)
+
+    def unreadable(self, item: Item, context: Context, path: str) -> Tensor:
+        """Add a node for an item that was not understood; returns its unknown output."""
+        assert isinstance(item.head, Unreadable)
+        self.values.append(Value(path, None, len(self.nodes)))
+        output = len(self.values) - 1
+        self.nodes.append(
+            Node(
+                path=path,
+                name=None,
+                type=item.head.text,
+                layer=None,
+                inputs=(),
+                outputs=(output,),
+                scope=context.scope,
+                span=item.span,
+                head=context.head,
+                train_only=context.train_only,
+                problem=item.head.problem,
+            )
+        )
+        return output
 
     def existing(self, tensor: Tensor) -> int:
         """The tensor, or a value of unknown shape in place of one that is missing."""

@@ -28,6 +28,7 @@ from cnncalc.language.spec import (
     Items,
     Loop,
     Spec,
+    Unreadable,
     Variant,
 )
 from cnncalc.layer import Shape
@@ -125,7 +126,7 @@ class _Builder:
         found: dict[str, Tensor] = {}
         for name, node in self.spec.inputs:
             shape = self.settings.inputs.get(name) or self.evaluator.checked(
-                node, ListOf(positive), "input", bare
+                node, ListOf(positive), "input", bare, "such as [3, 224, 224]: C, H, W, no batch"
             )
             found[name] = self.assembler.input(name, None if shape is UNKNOWN else shape)
         return found
@@ -297,6 +298,8 @@ class _Builder:
         elif isinstance(head, Apply):
             value = self.evaluator.value(head.value, context)
             outputs = self.apply(value, head, sources, context, path, copy)
+        elif isinstance(head, Unreadable):
+            outputs = [self.assembler.unreadable(item, context, path + copy)]
         else:
             given = self.evaluator.arguments(head.value, context)
             outputs = self.invoke(head.name, given, sources, context, path, copy)

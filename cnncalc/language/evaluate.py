@@ -87,7 +87,9 @@ class Evaluator:
             self.report(error.code, error.message, span, context, error.help)
             return UNKNOWN
 
-    def checked(self, node: Node, kind: Kind, what: str, context: Context) -> Any:
+    def checked(
+        self, node: Node, kind: Kind, what: str, context: Context, help: str | None = None
+    ) -> Any:
         """A value of one kind; UNKNOWN where it is not, which is reported."""
         value = self.value(node, context)
         if value is UNKNOWN:
@@ -96,7 +98,7 @@ class Evaluator:
             return kind.convert(value, 0)
         except ValueError:
             message = f"{what} must be {kind.expected(0)}, not {quoted(value)}{origin(node)}"
-            self.report("CNN007", message, node.span, context)
+            self.report("CNN007", message, node.span, context, help)
             return UNKNOWN
 
     def arguments(self, node: Node | None, context: Context) -> Arguments:

@@ -7,7 +7,17 @@ from collections.abc import Mapping as Dict
 from cnncalc import layers
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.language.forms import IDENTIFIER, TYPE_NAME, Forms, is_null, is_text, kind
-from cnncalc.language.spec import Apply, Branch, Branches, Group, Invocation, Item, Items, Loop
+from cnncalc.language.spec import (
+    Apply,
+    Branch,
+    Branches,
+    Group,
+    Invocation,
+    Item,
+    Items,
+    Loop,
+    Unreadable,
+)
 from cnncalc.suggest import did_you_mean
 
 HEADS = ("layers", "branches", "apply")
@@ -27,33 +37,29 @@ class ItemReader(Forms):
         if node is None or is_null(node):
             return Items((), True)
         if isinstance(node, Sequence):
-            read = (self.item(one) for one in node.items)
-            return Items(tuple(item for item in read if item), True)
-        item = self.item(node)
-        return Items((item,) if item else (), False)
+            read = [self.item(one) for one in node.items]
+            return Items(tuple(read), True)
+        return Items((self.item(node),), False)
 
-    def item(self, node: Node) -> Item | None:
-        """One item with its modifiers; None where it is none."""
+    def item(self, node: Node) -> Item:
+        """One item with its modifiers."""
         if is_text(node):
             if TYPE_NAME.fullmatch(node.text):
                 return Item(Invocation(node, None), node.span)
             help = did_you_mean(node.text, self.types)
             self.report("CNN002", f"'{node.text}' is not a layer or block", node.span, help)
-            return None
+            return Item(Unreadable(node.text, self.problems[-1]), node.span)
         if not isinstance(node, Mapping):
             help = "an item is a layer or block, such as 'ReLU' or 'Conv2d: {...}'"
             self.report("CNN007", f"an item cannot be {kind(node)}", node.span, help)
-            return None
+            return Item(Unreadable(kind(node), self.problems[-1]), node.span)
         key = self.head_key(node)
-        if key is None:
-            return None
         keys = {k.text: value for k, value in node.entries}
-        head = self.item_head(key, node, keys)
-        if head is None:
-            return None
+        head = self.item_head(key, node, keys) if key else None
+        first = key or next((one for one, _ in node.entries), None)
         return Item(
-            head=head,
-            span=key.span,
+            head=head or Unreadable(first.text if first else "{}", self.problems[-1]),
+            span=(first or node).span,
             names=self.names(keys["name"], "tensor") if "name" in keys else (),
             sources=self.references(keys["from"], "from") if "from" in keys else None,
             loop=self.loop(node, keys),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping as Dict
 from typing import NamedTuple
 
 from cnncalc.language.document import Mapping, Node, Scalar
-from cnncalc.problem import Span
+from cnncalc.problem import Problem, Span
 
 
 class Invocation(NamedTuple):
@@ -47,6 +47,13 @@ class Apply(NamedTuple):
     value: Node
 
 
+class Unreadable(NamedTuple):
+    """An item that was not understood: it stays in its place, so that what follows is unsure."""
+
+    text: str
+    problem: Problem
+
+
 class Loop(NamedTuple):
     """`for: names` with `in: rows`."""
 
@@ -58,7 +65,7 @@ class Loop(NamedTuple):
 class Item(NamedTuple):
     """One entry of `layers:`, with its modifiers."""
 
-    head: Invocation | Group | Branches | Apply
+    head: Invocation | Group | Branches | Apply | Unreadable
     span: Span
     names: tuple[Scalar, ...] = ()
     sources: tuple[Scalar, ...] | None = None
