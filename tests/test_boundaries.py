@@ -47,7 +47,16 @@ ALLOWED = {
     "references": {"document", "evaluate", "problem", "scope", "spec", "suggest"},
     "instantiate": {"layers", "layer", "problem", "suggest", "graph"}
     | {"document", "evaluate", "expression", "keras", "scope", "spec"},
-    "assembler": {"document", "evaluate", "graph", "instantiate", "layer", "problem", "scope"},
+    "assembler": {
+        "spec",
+        "document",
+        "evaluate",
+        "graph",
+        "instantiate",
+        "layer",
+        "problem",
+        "scope",
+    },
     "builder": {"argument", "graph", "layer", "problem", "suggest"}
     | {"assembler", "document", "evaluate", "expression", "instantiate"}
     | {"references", "scope", "spec"},
