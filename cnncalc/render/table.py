@@ -23,7 +23,7 @@ ENDLESS = 100_000
 """Width of a pipe: columns are as wide as their content."""
 
 NARROWEST = 28
-"""Below this width of the layer column, the bars of shares give their place to it."""
+"""Below this width of the column of layers, the bars of shares give their place to it."""
 
 BAR = 8
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -76,16 +76,19 @@ def summary(
     out.print(Text(totals.title(report), style="bold"))
     whole = report.totals.macs or 0
     cells = {key: [_cell(key, line, report, whole) for line in shown] for key in columns}
-    if out.width - _taken(cells) < NARROWEST and "layer" in cells:
-        cells.pop("share", None)
+    for dispensable, least in (("share", NARROWEST), ("field", 16), ("output", 16)):
+        if out.width - _taken(cells) < least and "layer" in cells:
+            cells.pop(dispensable, None)
+    gap = Text(f"... {left_out:,} more lines (--depth 1 shows all) ...", "dim")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for key, column in cells.items():
-        _add_column(table, key, column, out.width - _taken(cells))
+        widths = [*column, gap] if left_out and key == "layer" else column
+        _add_column(table, key, widths, out.width - _taken(cells))
     for number, (line, row) in enumerate(
         zip(shown, zip(*cells.values(), strict=True), strict=True)
     ):
         if left_out and number == READABLE - 10:
-            table.add_row(Text(f"... {left_out:,} more lines (--depth 1 shows all) ...", "dim"))
+            table.add_row(gap)
         table.add_row(*row, style=_style(line))
     if shown:
         out.print(table)
