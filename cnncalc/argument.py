@@ -39,6 +39,8 @@ class Integer(NamedTuple):
     def convert(self, value: Any, rank: int = 0) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
             raise ValueError
+        if value > self.maximum == LARGEST:
+            raise ValueError(f"at most {LARGEST}")
         if not self.minimum <= value <= self.maximum:
             raise ValueError
         return int(value)

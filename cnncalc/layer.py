@@ -114,8 +114,8 @@ class Layer:
     def _converted(self, name: str, kind: Kind, value: Any) -> Any:
         try:
             return kind.convert(value, self.rank)
-        except ValueError:
-            expected = kind.expected(self.rank)
+        except ValueError as error:
+            expected = str(error) or kind.expected(self.rank)
             raise LayerError(
                 f"{name} must be {expected}, not {quoted(value)}", code="CNN007", argument=name
             ) from None

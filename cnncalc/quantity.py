@@ -20,7 +20,7 @@ SUFFIXES = {
     "TiB": 2**40,
 }
 
-_FORM = re.compile(r"(~?)(\d{1,30})(?:\.(\d{1,30}))?(k|M|G|T|KiB|MiB|GiB|TiB)?")
+_FORM = re.compile(r"(~?)([0-9]{1,30})(?:\.([0-9]{1,30}))?(k|M|G|T|KiB|MiB|GiB|TiB)?")
 
 
 class Quantity(NamedTuple):

@@ -358,7 +358,7 @@ def test_the_table_goes_on_past_a_failing_layer():
 
 
 def test_misspelt_names_are_guessed_and_computed_past():
-    report = compute(spec("- Conv2D: {out_channels: 4, kernal_size: 3}\n- ReLU"))
+    report = compute(spec("- Conv2D: {out_channels: 4, kernel_size: 3}\n- ReLU"))
     assert [p.message for p in report.problems] == ["no layer type or block is called 'Conv2D'"]
     report = compute(spec("- Conv2d: {out_channels: 4, kernal_size: 3}\n- ReLU"))
     assert [p.help for p in report.problems] == ["did you mean 'kernel_size'?"]

@@ -30,23 +30,37 @@ def elements(shape: Shape) -> int:
     return prod(shape)
 
 
-def costs(graph: Graph) -> tuple[Cost | None, ...]:
-    """The cost of each node; None where a shape is not known, or rests on an assumption."""
-    gradients = requiring_gradients(graph)
+def costs(graph: Graph, gradients: frozenset[int] | None = None) -> tuple[Cost | None, ...]:
+    """The cost of each node; None where a shape is not known, or rests on an assumption.
+
+    `gradients` are those of `requiring_gradients`, where they are at hand.
+    """
+    if gradients is None:
+        gradients = requiring_gradients(graph)
     return tuple(_cost(graph, node, gradients) for node in graph.nodes)
 
 
 def requiring_gradients(graph: Graph) -> frozenset[int]:
-    """The values whose gradient a training step computes: those behind a trainable weight.
+    """The values whose gradient a training step computes.
 
-    The gradient of the model's input is not computed, nor anything upstream of the first
-    trainable weight.
+    Those between a trainable weight and an output: the gradient of the model's input is not
+    computed, nor anything upstream of the first trainable weight, nor where no output follows.
     """
     found: set[int] = set()
     for node in graph.nodes:
-        if trains(graph, node) or not found.isdisjoint(node.inputs):
+        if not found.isdisjoint(node.inputs) or trains(graph, node):
             found.update(node.outputs)
-    return frozenset(found)
+    broken = any(value.shape is None for value in graph.values)  # what it leads to is not known
+    return frozenset(found if broken or not graph.outputs else found & _leading(graph))
+
+
+def _leading(graph: Graph) -> set[int]:
+    """The values that an output depends on, train-only heads included."""
+    found = {output.value for output in graph.outputs}
+    for node in reversed(graph.nodes):
+        if not found.isdisjoint(node.outputs):
+            found.update(node.inputs)
+    return found
 
 
 def trains(graph: Graph, node: Node) -> bool:
@@ -65,6 +79,8 @@ def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
     tensors = node.layer.params(*shapes).values()
     params = sum(elements(one.shape) for one in tensors if not one.buffer)
     backward = node.layer.backward_macs(*shapes)
+    arrives = not gradients.isdisjoint(node.outputs)
+    passed_on = arrives and not gradients.isdisjoint(node.inputs)
     return Cost(
         params=params,
         buffers=sum(elements(one.shape) for one in tensors if one.buffer),
@@ -72,7 +88,7 @@ def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
         macs=node.layer.macs(*shapes),
         flops=node.layer.flops(*shapes),
         backward_macs=BackwardMacs(
-            input=0 if gradients.isdisjoint(node.inputs) else backward.input,
-            weight=0 if node.frozen else backward.weight,
+            input=backward.input if passed_on else 0,
+            weight=backward.weight if arrives and not node.frozen else 0,
         ),
     )

@@ -17,12 +17,6 @@ TOTALS = tuple(field.name for field in fields(Totals))
 LAYER_KEYS = ("shape", "stride", "receptive_field", "params", "macs")
 
 
-class Subject(NamedTuple):
-    """A computed number: per axis where `values` has several; `problem_code` for a mismatch."""
-
-    values: tuple[Any, ...] | None
-
-
 class Checked(NamedTuple):
     """The outcome of all checks of one report."""
 

@@ -49,12 +49,18 @@ class Field(NamedTuple):
     """The field of a layer's units on every axis of the input.
 
     `aligned`: all paths from the input have the same jump and centre. `reducer` is the path of
-    the layer through which units see the whole input.
+    the first layer through which units see the whole input. `ordered`: the layer's positions are
+    in the order of the input's, which a Flatten ends.
     """
 
     axes: tuple[AxisField, ...]
     aligned: bool = True
     reducer: str | None = None
+    ordered: bool = True
+
+
+UNKNOWN = Field((), aligned=False)
+"""The field behind a layer that is not modelled, or that failed."""
 
 
 def quotient(a: Exact, b: Exact) -> Exact:
@@ -70,7 +76,7 @@ def quotient(a: Exact, b: Exact) -> Exact:
 def receptive_fields(graph: Graph, source: int | None = None) -> tuple[Field | None, ...]:
     """The field of every value relative to one input (the first), by the index of the value.
 
-    None: there is no path from that input, or a shape on the way is not known.
+    None: there is no path from that input. UNKNOWN: some layer on the way is not known.
     """
     if source is None:
         source = next(iter(graph.inputs.values()), None)
@@ -87,10 +93,19 @@ def receptive_fields(graph: Graph, source: int | None = None) -> tuple[Field | N
 
 
 def network_field(graph: Graph, fields: tuple[Field | None, ...]) -> Field | None:
-    """The field of a whole network: of its last layer that is not behind a global reduction."""
+    """The field of a whole network: of its last layer that is not behind a global reduction.
+
+    A Flatten before that reduction has the field of its input. None where it is not known.
+    """
     for node in reversed(graph.nodes):
         field = fields[node.outputs[0]]
-        if field and node.head is None and any(axis.local is not None for axis in field.axes):
+        if node.head is not None or field is None:
+            continue
+        if field is UNKNOWN:
+            return None
+        reduced = all(axis.local is None and axis.whole for axis in field.axes)
+        same_as_before = not field.ordered and all(axis.size for axis in field.axes)
+        if not reduced and not same_as_before:
             return field
     return None
 
@@ -98,22 +113,20 @@ def network_field(graph: Graph, fields: tuple[Field | None, ...]) -> Field | Non
 def _field(graph: Graph, node: Node, fields: list[Field | None], image: Shape) -> Field | None:
     shapes = graph.shapes(node.inputs)
     if node.layer is None or shapes is None:
-        return None
+        return UNKNOWN
     if any(graph.values[index].assumed for index in node.outputs):
-        return None
-    seen = [
-        _through(window, shape, field, image, node)
-        for window, shape, field in zip(
-            node.layer.windows(*shapes), shapes, (fields[i] for i in node.inputs), strict=True
-        )
-        if field is not None
-    ]
-    if not seen:
-        return None
-    first = seen[0]
-    for other in seen[1:]:
-        first = _hull(first, other)
-    return first
+        return UNKNOWN
+    before = [fields[index] for index in node.inputs]
+    if UNKNOWN in before:
+        return UNKNOWN
+    found: Field | None = None
+    for window, shape, field in zip(node.layer.windows(*shapes), shapes, before, strict=True):
+        if field is not None:
+            one = _through(window, shape, field, image, node)
+            if one is UNKNOWN:
+                return UNKNOWN
+            found = one if found is None else _hull(found, one)
+    return found
 
 
 def _through(
@@ -124,23 +137,25 @@ def _through(
         return _reach(window, field, image, node)
     if all(axis == POINT for axis in window):
         return field
-    if len(window) != len(field.axes):
-        return field._replace(axes=(AxisField(),) * len(field.axes))
+    if not field.ordered or len(window) != len(field.axes):  # whose axes are not the image's
+        return field._replace(axes=tuple(AxisField(whole=axis.whole) for axis in field.axes))
     axes = tuple(
         _axis(axis, one, n, whole)
         for axis, one, n, whole in zip(window, field.axes, shape[1:], image, strict=True)
     )
     reduced = any(isinstance(axis, Whole) for axis in window)
-    return Field(axes, field.aligned, node.path if reduced else field.reducer)
+    return field._replace(axes=axes, reducer=field.reducer or (node.path if reduced else None))
 
 
 def _reach(window: Reach, field: Field, image: Shape, node: Node) -> Field:
+    if window is Reach.UNKNOWN:
+        return UNKNOWN
     if window is Reach.ENDS:
         ended = tuple(axis._replace(jump=None, left=None) for axis in field.axes)
-        return field._replace(axes=ended)
+        return field._replace(axes=ended, ordered=False)
     kept = field.axes if window is Reach.STATISTICS else (AxisField(),) * len(image)
     axes = tuple(axis._replace(whole=whole) for axis, whole in zip(kept, image, strict=True))
-    return Field(axes, field.aligned, node.path)
+    return field._replace(axes=axes, reducer=field.reducer or node.path)
 
 
 def _axis(axis: Axis, field: AxisField, n: int, whole: int) -> AxisField:
@@ -149,35 +164,61 @@ def _axis(axis: Axis, field: AxisField, n: int, whole: int) -> AxisField:
         return field
     if isinstance(axis, Whole):
         return (field if axis.local else AxisField())._replace(whole=whole)
-    if field.jump is None:
+    if field.jump is None or field.local is None or field.left is None:
         return AxisField(whole=field.whole)
-    grown, shift, jump = _step(axis, field.jump, n)
-    local = None if field.local is None else field.local + grown
-    left = None if field.left is None else field.left + shift
-    return AxisField(local, jump, left, field.whole)
+    taps, shift, step = _step(axis, n)
+    local = field.local + (taps - 1) * field.jump
+    left = field.left + shift * field.jump
+    return AxisField(_plain(local), _plain(step * field.jump), _plain(left), field.whole)
 
 
-def _step(axis: Axis, jump: Exact, n: int) -> tuple[Exact, Exact, Exact]:
-    """What a window adds to the size and to the left edge, and the new jump."""
+def _step(axis: Axis, n: int) -> tuple[int, Exact, Exact]:
+    """What a window does, in units of its input.
+
+    The most units from the first to the last that it reads, where that of output 0 begins (on
+    average over phases), and the step to the next output.
+    """
     if isinstance(axis, Sliding):
-        return (axis.extent - 1) * jump, -axis.before * jump, axis.stride * jump
+        return axis.extent, -axis.before, axis.stride
     if isinstance(axis, Transposed):
         taps = axis.reads[1]
-        grown = (taps - 1) * jump
-        centre = quotient((2 * axis.before - (axis.extent - 1)) * jump, 2 * axis.stride)
-        return grown, centre - quotient(grown, 2), quotient(jump, axis.stride)
+        centre = quotient(2 * axis.before - (axis.extent - 1), 2 * axis.stride)
+        return taps, centre - quotient(taps - 1, 2), quotient(1, axis.stride)
     if isinstance(axis, Adaptive):
-        widest = -(-axis.before // axis.after) + (1 if axis.before % axis.after else 0)
-        grown = (widest - 1) * jump
-        ratio = quotient(axis.before * jump, axis.after)
-        return grown, quotient(ratio - jump, 2) - quotient(grown, 2), ratio
+        step = quotient(axis.before, axis.after)
+        taps = 1 - -(step.numerator - 1) // step.denominator
+        return taps, quotient(step - taps, 2), step
     assert isinstance(axis, Resized)
-    grown = jump if axis.linear and n > 1 and axis.after != axis.before else 0
-    if axis.align_corners and axis.after > 1:
-        ratio = quotient((axis.before - 1) * jump, axis.after - 1)
-        return grown, -quotient(grown, 2), ratio
-    ratio = quotient(axis.before * jump, axis.after)
-    return grown, quotient(ratio - jump, 2) - quotient(grown, 2), ratio
+    return _resized(axis, n)
+
+
+def _resized(axis: Resized, n: int) -> tuple[int, Exact, Exact]:
+    """Resampling: one tap, or the two around a place, of which one may have no weight."""
+    if axis.align_corners:
+        step = quotient(axis.before - 1, axis.after - 1) if axis.after > 1 else axis.before
+        taps = 1 if isinstance(step, int) or n == 1 else 2
+        return taps, quotient(1 - taps, 2), step
+    step = _ratio(axis)
+    if axis.linear:
+        exact = isinstance(step, int) and step % 2 == 1
+        taps = 1 if exact or n == 1 else 2
+        return taps, quotient(step - taps, 2), step
+    parts = step.denominator  # nearest is the one before, on average (parts - 1) / (2 parts) off
+    return 1, -quotient(parts - 1, 2 * parts), step
+
+
+def _ratio(axis: Resized) -> Exact:
+    """Input positions for each output position, by the written scale or by the sizes."""
+    if axis.scale is None:
+        return quotient(axis.before, axis.after)
+    from fractions import Fraction
+
+    return quotient(1, Fraction(repr(axis.scale)))
+
+
+def _plain(number: Exact) -> Exact:
+    """The number as an int if it is one."""
+    return number.numerator if number.denominator == 1 else number
 
 
 def _hull(a: Field, b: Field) -> Field:
@@ -188,14 +229,16 @@ def _hull(a: Field, b: Field) -> Field:
         for one, two in zip(a.axes, b.axes, strict=True)
         if one.local is not None and two.local is not None
     )
-    return Field(axes, a.aligned and b.aligned and met, a.reducer or b.reducer)
+    aligned = a.aligned and b.aligned and met
+    return Field(axes, aligned, a.reducer or b.reducer, a.ordered and b.ordered)
 
 
 def _hull_axis(a: AxisField, b: AxisField) -> AxisField:
     whole = a.whole or b.whole
-    if a.local is None or b.local is None:  # that path is global only, or not known
-        unknown = None in (a.size, b.size)
-        return AxisField() if unknown else (a if b.local is None else b)._replace(whole=whole)
+    if a.size is None or b.size is None:  # one has no single size
+        return AxisField(whole=whole)
+    if a.local is None or b.local is None:  # that path is global only
+        return (a if b.local is None else b)._replace(whole=whole)
     if a.jump is None or a.jump != b.jump or a.left is None or b.left is None:
         return AxisField(a.local if a.local == b.local else None, whole=whole)
     left = min(a.left, b.left)

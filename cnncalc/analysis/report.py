@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cnncalc.analysis.cost import Cost, costs, elements
-from cnncalc.analysis.memory import Peak, Training, inference_peak, training_memory
-from cnncalc.analysis.receptive_field import Field, network_field, receptive_fields
+from cnncalc.analysis.cost import Cost, costs, elements, requiring_gradients
+from cnncalc.analysis.memory import Training, inference_peak, training_memory
+from cnncalc.analysis.order import Peak
+from cnncalc.analysis.receptive_field import UNKNOWN, Field, network_field, receptive_fields
 from cnncalc.graph import Graph, Node
 from cnncalc.layer import BackwardMacs, Shape
 from cnncalc.problem import Problem
@@ -132,12 +133,12 @@ def report(
 ) -> Report:
     """Compute all numbers of a network."""
     sizing = sizing or Sizing()
-    fields = receptive_fields(graph)
+    fields, gradients = receptive_fields(graph), requiring_gradients(graph)
     rows = tuple(
         _row(graph, node, cost, fields)
-        for node, cost in zip(graph.nodes, costs(graph), strict=True)
+        for node, cost in zip(graph.nodes, costs(graph, gradients), strict=True)
     )
-    peak, training = inference_peak(graph), training_memory(graph)
+    peak, training = inference_peak(graph), training_memory(graph, gradients)
     totals = _totals(rows, peak, training, sizing)
     return Report(
         file=graph.file,
@@ -164,6 +165,7 @@ def element_bytes(count: int, dtype: str) -> int:
 
 def _row(graph: Graph, node: Node, cost: Cost | None, fields: tuple[Field | None, ...]) -> Row:
     outputs = [graph.values[index] for index in node.outputs]
+    field = fields[node.outputs[0]]
     return Row(
         node=node,
         input_paths=tuple(graph.values[index].path for index in node.inputs),
@@ -171,17 +173,18 @@ def _row(graph: Graph, node: Node, cost: Cost | None, fields: tuple[Field | None
         out_shapes=tuple(value.shape for value in outputs),
         assumed=any(value.assumed for value in outputs),
         cost=cost,
-        field=fields[node.outputs[0]],
+        field=None if field is UNKNOWN else field,
     )
 
 
 def _total(values: Iterable[int | None]) -> int | None:
-    total = 0
+    """The sum; None where a value is not known, or where there is none (no network was read)."""
+    known: list[int] = []
     for value in values:
         if value is None:
             return None
-        total += value
-    return total
+        known.append(value)
+    return sum(known) if known else None
 
 
 def _totals(
@@ -237,16 +240,15 @@ def _largest_batch(
     bytes_at = [
         _training_bytes(stored, totals.trainable, training, sizing, batch) for batch in (0, 1)
     ]
-    inference = None
+    inference = train = None
     if totals.param_bytes is not None and peak is not None:
-        each = element_bytes(peak.declared, sizing.dtype)
-        inference = _fit(sizing.memory, totals.param_bytes, each)
-    train = None
+        bits = peak.declared * BITS[sizing.dtype]
+        inference = _fit(8 * (sizing.memory - totals.param_bytes), bits)
     if bytes_at[0] is not None and bytes_at[1] is not None:
-        train = _fit(sizing.memory, bytes_at[0], bytes_at[1] - bytes_at[0])
+        train = _fit(sizing.memory - bytes_at[0], bytes_at[1] - bytes_at[0])
     return LargestBatch(sizing.memory, train, inference)
 
 
-def _fit(memory: int, fixed: int, each: int) -> int | None:
-    """How many times `each` fits beside `fixed`; None where each takes nothing."""
-    return max(0, (memory - fixed) // each) if each else None
+def _fit(free: int, each: int) -> int | None:
+    """How many times `each` fits; None where it takes nothing."""
+    return max(0, free // each) if each else None

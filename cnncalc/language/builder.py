@@ -413,7 +413,7 @@ class _Builder:
             if sources is not None:
                 message = f"{name.text} has its inputs twice: in its list and from elsewhere"
                 self.report("CNN005", message, name.span, context)
-            return [self.references.resolve(r, context) if r else BROKEN for r in given.references]
+            return [self.references.resolve(one, context) for one in given.references]
         if sources is None:
             return [self.references.usable(context.flow.prev, name.span, context)]
         return sources

@@ -27,11 +27,15 @@ class Argument(NamedTuple):
 
 
 class Arguments(NamedTuple):
-    """What stands after a layer or block: keywords, the one primary value, or inputs."""
+    """What stands after a layer or block: keywords, the one primary value, or inputs.
+
+    `problem` is why it could not be read.
+    """
 
     keywords: Dict[str, Argument] = {}
     primary: Argument | None = None
-    references: tuple[Scalar | None, ...] | None = None
+    references: tuple[Scalar, ...] | None = None
+    problem: Problem | None = None
 
 
 class Invoked(NamedTuple):
@@ -96,8 +100,9 @@ class Evaluator:
             return UNKNOWN
         try:
             return kind.convert(value, 0)
-        except ValueError:
-            message = f"{what} must be {kind.expected(0)}, not {quoted(value)}{origin(node)}"
+        except ValueError as error:
+            expected = str(error) or kind.expected(0)
+            message = f"{what} must be {expected}, not {quoted(value)}{origin(node)}"
             self.report("CNN007", message, node.span, context, help)
             return UNKNOWN
 
@@ -111,21 +116,12 @@ class Evaluator:
             )
         if isinstance(node, Scalar):
             return Arguments(primary=self.argument(node, node.span, context))
-        return Arguments(references=tuple(self.reference(one, context) for one in node.items))
-
-    def reference(self, node: Node, context: Context) -> Scalar | None:
-        """The name of a tensor in a list of inputs; None where it cannot be one."""
-        if is_text(node) and IDENTIFIER.fullmatch(node.text):
-            return node
-        shown = f"'{node.text}'" if isinstance(node, Scalar) else "a list or mapping"
-        self.report(
-            "CNN005",
-            f"a list holds inputs, and {shown} is not the name of a tensor",
-            node.span,
-            context,
-            "write arguments by name: {out_channels: 64, kernel_size: 3}",
-        )
-        return None
+        references = [one for one in node.items if is_text(one) and IDENTIFIER.fullmatch(one.text)]
+        if len(references) == len(node.items):
+            return Arguments(references=tuple(references))
+        message = "a list holds inputs, and these are not all names of tensors"
+        help = "write arguments by name: {out_channels: 64, kernel_size: 3}"
+        return Arguments(problem=self.report("CNN005", message, node.span, context, help))
 
     def argument(self, node: Node, key: Span, context: Context) -> Argument:
         """One value with its places."""

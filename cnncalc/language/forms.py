@@ -9,7 +9,7 @@ from typing import TypeGuard
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.language.spec import Invocation
 from cnncalc.problem import Problem, Span
-from cnncalc.suggest import did_you_mean
+from cnncalc.suggest import nearest
 
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
@@ -26,19 +26,17 @@ class Forms:
         """Add a problem."""
         self.problems.append(Problem(code, message, span, help))
 
-    def keys(self, node: Mapping, allowed: Iterable[str], where: str) -> dict[str, Node]:
-        """The entries by key; keys that are not allowed are reported and left out."""
-        found = {}
+    def keys(self, node: Mapping, allowed: tuple[str, ...], where: str) -> dict[str, Node]:
+        """The entries by key; one that is not allowed is reported, and read as a near miss."""
+        found = {key.text: value for key, value in node.entries if key.text in allowed}
         for key, value in node.entries:
-            if key.text in allowed:
-                found[key.text] = value
-            else:
-                self.report(
-                    "CNN002",
-                    f"{where} has no key '{key.text}'",
-                    key.span,
-                    did_you_mean(key.text, allowed) or "known keys: " + ", ".join(allowed),
-                )
+            if key.text not in allowed:
+                near = nearest(key.text, allowed)
+                known = f"did you mean '{near}'?" if near else "keys: " + ", ".join(allowed)
+                message = f"{where} has no key '{key.text}'"
+                self.report("CNN002", message, key.span, known)
+                if near:
+                    found.setdefault(near, value)
         return found
 
     def mapping(self, node: Node | None, what: str) -> Mapping | None:

@@ -45,6 +45,8 @@ class Instantiator:
     def layer(self, name: Scalar, given: Arguments, inputs: int, context: Context) -> Made:
         """The layer that was written, with the file's defaults, for that many inputs."""
         layer_type = layers.find(name.text)
+        if given.problem:
+            return Made(name.text, problem=given.problem)
         if layer_type is None:
             return self.unknown_type(name, given, inputs, context)
         if name.text in layers.FAMILIES["loss"]:
@@ -69,7 +71,8 @@ class Instantiator:
     def unknown_type(self, name: Scalar, given: Arguments, inputs: int, context: Context) -> Made:
         """Report a name that is neither a layer type nor a block; go on with a near miss."""
         known = (*layers.names(), *self.spec.blocks)
-        near = type_twin(name.text) or nearest(name.text, known)
+        twin = type_twin(name.text)
+        near = twin or nearest(name.text, known)
         help = type_help(name.text) or did_you_mean(name.text, known)
         message = f"no layer type or block is called '{name.text}'"
         problem = self.report(
@@ -78,8 +81,8 @@ class Instantiator:
         layer_type = layers.find(near) if near else None
         if near is None or layer_type is None or (inputs != 1 and not layer_type.many):
             return Made(name.text, problem=problem)
-        quiet = Instantiator(self.spec, Evaluator())
-        made = quiet.construct(layer_type, name, given, context)
+        sure = self if twin else Instantiator(self.spec, Evaluator())  # a guess is not worth more
+        made = sure.construct(layer_type, name, given, context)
         return Made(name.text, made.layer, problem, repaired=True)
 
     def construct(
@@ -197,7 +200,7 @@ class Instantiator:
             near = nearest(key, known)
             if near and near not in written:
                 written[near] = one
-        return written, bool(strange)
+        return written, bool(strange or given.problem)
 
     def lacking(self, key: Scalar, name: Scalar, caller: Context) -> None:
         """Report a block argument that has no default and was not given."""

@@ -13,8 +13,8 @@ from cnncalc.language.document import Mapping, Node, Scalar
 from cnncalc.language.forms import TYPE_NAME, kind
 from cnncalc.language.items import ItemReader
 from cnncalc.language.keras import type_help
-from cnncalc.language.spec import Block, Head, Spec, Variant
-from cnncalc.problem import Problem
+from cnncalc.language.spec import Block, Head, Items, Spec, Variant
+from cnncalc.problem import Problem, Span
 from cnncalc.suggest import did_you_mean
 
 FILE_KEYS = (
@@ -34,17 +34,13 @@ class _FileReader(ItemReader):
 
     def file(self, root: Node, file: str) -> Spec:
         if not isinstance(root, Mapping):
-            self.report(
-                "CNN007",
-                f"a spec is a mapping that starts with 'cnncalc: 1', not {kind(root)}",
-                root.span,
-            )
-            root = Mapping((), root.span)
-        else:
-            self.version(root)
+            message = f"a spec is a mapping that starts with 'cnncalc: 1', not {kind(root)}"
+            self.report("CNN007", message, root.span)
+            return self.empty(file)
         keys = self.keys(root, FILE_KEYS, "a spec")
-        if "layers" not in keys and isinstance(root, Mapping) and root.entries:
-            self.report("CNN005", "'layers' is missing", root.span)
+        self.version(root, keys)
+        if "layers" not in keys:
+            self.report("CNN005", "'layers' is missing", _start(root))
         blocks = {b.name.text: b for b in self.blocks(keys.get("blocks"))}
         self.types += tuple(blocks)
         outputs = keys.get("outputs")
@@ -67,13 +63,21 @@ class _FileReader(ItemReader):
             variants={v.name.text: v for v in variants if v},
         )
 
-    def version(self, root: Mapping) -> None:
-        written = root.get("cnncalc")
+    def version(self, root: Mapping, keys: Dict[str, Node]) -> None:
+        """The grammar version must be the one that is read here."""
+        written = keys.get("cnncalc")
         if written is None:
-            span = root.entries[0][0].span if root.entries else root.span
-            self.report("CNN005", "'cnncalc' is missing", span, "start the file with 'cnncalc: 1'")
+            help = "start the file with 'cnncalc: 1'"
+            self.report("CNN005", "'cnncalc' is missing", _start(root), help)
         elif not isinstance(written, Scalar) or written.value != 1 or written.value is True:
-            self.report("CNN007", f"grammar version must be 1, not {kind(written)}", written.span)
+            message = f"grammar version must be 1, not {kind(written)}"
+            self.report("CNN007", message, written.span)
+
+    @staticmethod
+    def empty(file: str) -> Spec:
+        """A spec in which nothing is written."""
+        nothing = Items((), True)
+        return Spec(file, {}, (), (), {}, {}, nothing, (), None, None, None, None, {})
 
     def inputs(self, root: Mapping, keys: Dict[str, Node]) -> tuple[tuple[str, Node], ...]:
         if "input" in keys and "inputs" in keys:
@@ -85,13 +89,8 @@ class _FileReader(ItemReader):
             return tuple((key.text, node) for key, node in entries)
         if "input" in keys:
             return (("input", keys["input"]),)
-        if root.entries:
-            self.report(
-                "CNN005",
-                "'input' is missing",
-                root.entries[0][0].span,
-                "write the shape of one image, such as 'input: [3, 224, 224]'",
-            )
+        help = "write the shape of one image, such as 'input: [3, 224, 224]'"
+        self.report("CNN005", "'input' is missing", _start(root), help)
         return ()
 
     def defaults(self, keys: Dict[str, Node]) -> dict[str, tuple[Scalar, Mapping]]:
@@ -158,3 +157,8 @@ class _FileReader(ItemReader):
             self.mapping(keys.get("expect"), "expect"),
             self.mapping(keys.get("budget"), "budget"),
         )
+
+
+def _start(root: Mapping) -> Span:
+    """Where a file begins, for what is missing in it."""
+    return root.entries[0][0].span if root.entries else root.span

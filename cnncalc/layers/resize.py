@@ -100,10 +100,12 @@ class Upsample(Moving):
         linear, aligned = self.mode != "nearest", bool(self.align_corners)
         spaced = not (self.scale_factor is None or self.recompute_scale_factor or aligned)
         scales = per_axis(self.scale_factor if spaced else 1.0, x, "scale_factor")
-        return tuple(
-            Resized(n, m, linear, aligned, scale if spaced and n * scale != m else None)
-            for n, m, scale in zip(x[1:], self.infer(x)[1:], scales, strict=True)
-        )
+        axes = []
+        for n, m, scale in zip(x[1:], self.infer(x)[1:], scales, strict=True):
+            copied = linear and n == m  # torch then copies, whatever the factor
+            odd = spaced and n * scale != m and not copied
+            axes.append(Resized(n, m, linear, aligned, scale if odd else None))
+        return tuple(axes)
 
 
 class PixelShuffle(Moving):

@@ -1,0 +1,37 @@
+"""The messages for typical mistakes, word for word: tests/cases/NAME.yaml gives NAME.out.
+
+Read what you are about to accept, then run with UPDATE_CASES=1.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cnncalc.language.builder import Settings
+from cnncalc.pipeline import analyse, load
+from cnncalc.render.text import messages
+from cnncalc.source import Source
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+
+
+def said(path):
+    loaded = load(Source(path.name, path.read_bytes()))
+    variants = loaded.spec.variants.values() if loaded.spec else ()
+    settings = [Settings(variant=variant) for variant in variants] or [Settings()]
+    problems = [p for one in settings for p in analyse(loaded, one).problems]
+    return messages(problems, {path.name: loaded.document.lines}) + "\n"
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
+def test_messages_of_a_mistake(path):
+    found = said(path)
+    expected = path.with_suffix(".out")
+    if os.environ.get("UPDATE_CASES"):
+        expected.write_text(found, encoding="utf-8")
+    assert found == expected.read_text(encoding="utf-8")
+
+
+def test_there_are_cases():
+    assert len(CASES) >= 20
