@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ast
-import time
 import warnings
 from pathlib import Path
 from typing import ClassVar
@@ -483,10 +482,8 @@ def test_a_parenthesis_in_a_string_closes_nothing() -> None:
         ("$wide", "a list of 10,001 entries; the limit is 10,000"),
     ],
 )
-def test_refused_quickly_and_clearly(text: str, message: str) -> None:
-    start = time.perf_counter()
+def test_refused_clearly(text: str, message: str) -> None:
     assert refused(text)[0] == message
-    assert time.perf_counter() - start < 0.5
 
 
 def test_lists_and_digits_up_to_the_limit() -> None:
@@ -568,13 +565,6 @@ def test_a_text_is_parsed_once() -> None:
     assert expression_syntax.read.cache_info().misses == 1
 
 
-def test_thousands_of_evaluations_are_fast() -> None:
-    start = time.perf_counter()
-    for _ in range(5_000):
-        evaluate("$(make_divisible(mid * width) + 2 * k[0])", FIXED)
-    assert time.perf_counter() - start < 1
-
-
 def test_nothing_is_evaluated_by_python() -> None:
     package = Path(expression.__file__).parent
     for name in ("expression", "expression_syntax", "arithmetic", "functions"):
@@ -603,14 +593,12 @@ def test_arithmetic_gives_bounded_numbers_or_refuses(
 
 
 def check_bounded(text: str) -> None:
-    start = time.perf_counter()
     blamed = 0, 1
     try:
         evaluate(text, FIXED)
     except ExpressionError as error:
         blamed = error.start, error.end
     assert 0 <= blamed[0] < blamed[1] <= len(text)
-    assert time.perf_counter() - start < 2
 
 
 WORDS = st.lists(

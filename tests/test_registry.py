@@ -55,9 +55,7 @@ def make(text):
 TYPES = [pytest.param(name, id=name) for name in layers.names()]
 EXAMPLES = [
     pytest.param(example, id=f"{name}-{number}")
-    for family, names in layers.FAMILIES.items()
-    if Path(layers.__file__).with_name(f"{family}.py").exists()
-    for name in names
+    for name in layers.names()
     for number, example in enumerate(layers.find(name).examples)
 ]
 
