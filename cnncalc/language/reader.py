@@ -80,11 +80,10 @@ class _FileReader(ItemReader):
         return Spec(file, {}, (), (), {}, {}, nothing, (), None, None, None, None, {})
 
     def inputs(self, root: Mapping, keys: Dict[str, Node]) -> tuple[tuple[str, Node], ...]:
-        if "input" in keys and "inputs" in keys:
-            key = root.key("inputs")
-            assert key is not None
-            self.report("CNN002", "'input' and 'inputs' exclude each other", key.span)
-        if "inputs" in keys:
+        one, several = root.key("input"), root.key("inputs")
+        if one and several:
+            self.report("CNN002", "'input' and 'inputs' exclude each other", several.span)
+        if "inputs" in keys and (several or not one):
             entries = self.identifiers(self.entries(keys, "inputs"), "input")
             return tuple((key.text, node) for key, node in entries)
         if "input" in keys:

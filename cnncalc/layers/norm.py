@@ -29,8 +29,18 @@ def statistics_flops(elements: int, groups: int, affine: int) -> int:
     return (6 + affine) * elements + 5 * groups
 
 
+def affine_params(shape: Shape, affine: bool, bias: bool) -> dict[str, Parameter]:
+    """The learned factors of a norm, and what it adds behind them."""
+    if not affine:
+        return {}
+    return {"weight": Parameter(shape)} | ({"bias": Parameter(shape)} if bias else {})
+
+
 class BatchNormNd(Layer, abstract=True):
-    """What all batch norms share."""
+    """What all batch norms share.
+
+    In eval mode they take the running statistics, or where there are none those of the input.
+    """
 
     primary = "num_features"
 
@@ -39,6 +49,7 @@ class BatchNormNd(Layer, abstract=True):
     momentum: float | None = argument(Optional(number), default=0.1)
     affine: bool = argument(flag, default=True)
     track_running_stats: bool = argument(flag, default=True)
+    bias: bool = argument(flag, default=True)
 
     def infer(self, x: Shape) -> Shape:
         check_rank(self, x)
@@ -49,29 +60,30 @@ class BatchNormNd(Layer, abstract=True):
         return x
 
     def params(self, x: Shape) -> dict[str, Parameter]:
-        found: dict[str, Parameter] = {}
-        if self.affine:
-            found |= {"weight": Parameter((x[0],)), "bias": Parameter((x[0],))}
+        found = affine_params((x[0],), self.affine, self.bias)
         if self.track_running_stats:
             found["running_mean"] = Parameter((x[0],), buffer=True)
             found["running_var"] = Parameter((x[0],), buffer=True)
         return found
 
     def elementwise_flops(self, x: Shape) -> int:
-        return 2 * prod(x)
+        if self.track_running_stats:
+            return 2 * prod(x)
+        return statistics_flops(prod(x), x[0], self.affine * (1 + self.bias))
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (*SAVES_INPUT, Saved("statistics", elements=2 * x[0], batched=False))
 
     def window(self, x: Shape) -> Window:
-        return pointwise(x)
+        return pointwise(x) if self.track_running_stats else (Whole(local=True),) * (len(x) - 1)
 
 
 class BatchNorm1d(BatchNormNd):
     """Normalises each channel of (C,) or (C, L) over the batch and the positions.
 
-    Params: C weights and C biases (affine); buffers: C running means and C running variances.
-    FLOPs: 2 an element (in eval mode: one scale, one shift). Source: torch.nn.BatchNorm1d,
+    Params: C weights (affine) and C biases (bias); buffers: C running means and C running
+    variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
+    as InstanceNorm, for one image. Source: torch.nn.BatchNorm1d,
     Ioffe and Szegedy 2015.
     """
 
@@ -91,8 +103,9 @@ class BatchNorm1d(BatchNormNd):
 class BatchNorm2d(BatchNormNd):
     """Normalises each channel of (C, H, W) over the batch and the positions.
 
-    Params: C weights and C biases (affine); buffers: C running means and C running variances.
-    FLOPs: 2 an element (in eval mode: one scale, one shift). Source: torch.nn.BatchNorm2d,
+    Params: C weights (affine) and C biases (bias); buffers: C running means and C running
+    variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
+    as InstanceNorm, for one image. Source: torch.nn.BatchNorm2d,
     Ioffe and Szegedy 2015.
     """
 
@@ -101,14 +114,16 @@ class BatchNorm2d(BatchNormNd):
         Example("BatchNorm2d", (3, 4, 5)),
         Example("BatchNorm2d: {affine: false}", (2, 3, 3)),
         Example("BatchNorm2d: {track_running_stats: false}", (2, 3, 4)),
+        Example("BatchNorm2d: {bias: false}", (3, 2, 4)),
     ]
 
 
 class BatchNorm3d(BatchNormNd):
     """Normalises each channel of (C, D, H, W) over the batch and the positions.
 
-    Params: C weights and C biases (affine); buffers: C running means and C running variances.
-    FLOPs: 2 an element (in eval mode: one scale, one shift). Source: torch.nn.BatchNorm3d,
+    Params: C weights (affine) and C biases (bias); buffers: C running means and C running
+    variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
+    as InstanceNorm, for one image. Source: torch.nn.BatchNorm3d,
     Ioffe and Szegedy 2015.
     """
 
@@ -122,25 +137,16 @@ class InstanceNormNd(BatchNormNd, abstract=True):
     affine: bool = argument(flag, default=False)
     track_running_stats: bool = argument(flag, default=False)
 
-    def elementwise_flops(self, x: Shape) -> int:
-        if self.track_running_stats:
-            return super().elementwise_flops(x)  # eval mode takes the running statistics
-        return statistics_flops(prod(x), x[0], 2 * self.affine)
-
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (*SAVES_INPUT, saves("statistics", 2 * x[0]))
-
-    def window(self, x: Shape) -> Window:
-        if self.track_running_stats:
-            return pointwise(x)
-        return (Whole(local=True),) * (len(x) - 1)
 
 
 class InstanceNorm1d(InstanceNormNd):
     """Normalises each channel of each sequence (C, L) over its positions.
 
-    Params: C weights and C biases if affine (not by default).
-    FLOPs: 6 an element (8 if affine) and 5 a channel; with running statistics as batch norm.
+    Params: C weights and C biases if affine (not by default), the latter unless bias is false.
+    FLOPs: 6 an element, 1 more for each of weight and bias, and 5 a channel; with running
+    statistics 2 an element (in eval mode).
     Source: torch.nn.InstanceNorm1d, Ulyanov et al. 2016.
     """
 
@@ -151,8 +157,9 @@ class InstanceNorm1d(InstanceNormNd):
 class InstanceNorm2d(InstanceNormNd):
     """Normalises each channel of each map (C, H, W) over its positions.
 
-    Params: C weights and C biases if affine (not by default).
-    FLOPs: 6 an element (8 if affine) and 5 a channel; with running statistics as batch norm.
+    Params: C weights and C biases if affine (not by default), the latter unless bias is false.
+    FLOPs: 6 an element, 1 more for each of weight and bias, and 5 a channel; with running
+    statistics 2 an element (in eval mode).
     Source: torch.nn.InstanceNorm2d, Ulyanov et al. 2016.
     """
 
@@ -166,8 +173,9 @@ class InstanceNorm2d(InstanceNormNd):
 class InstanceNorm3d(InstanceNormNd):
     """Normalises each channel of each volume (C, D, H, W) over its positions.
 
-    Params: C weights and C biases if affine (not by default).
-    FLOPs: 6 an element (8 if affine) and 5 a channel; with running statistics as batch norm.
+    Params: C weights and C biases if affine (not by default), the latter unless bias is false.
+    FLOPs: 6 an element, 1 more for each of weight and bias, and 5 a channel; with running
+    statistics 2 an element (in eval mode).
     Source: torch.nn.InstanceNorm3d, Ulyanov et al. 2016.
     """
 
@@ -178,7 +186,8 @@ class InstanceNorm3d(InstanceNormNd):
 class GroupNorm(Layer):
     """Normalises groups of neighbouring channels of (C, *) over the group and all positions.
 
-    Params: C weights and C biases (affine). FLOPs: 6 an element (8 if affine) and 5 a group.
+    Params: C weights (affine) and C biases (bias). FLOPs: 6 an element, 1 more for each of weight
+    and bias, and 5 a group.
     Source: torch.nn.GroupNorm, Wu and He 2018.
     """
 
@@ -188,9 +197,11 @@ class GroupNorm(Layer):
     num_channels: int | None = argument(Optional(positive), default=None)
     eps: float = argument(Number(0), default=1e-5)
     affine: bool = argument(flag, default=True)
+    bias: bool = argument(flag, default=True)
     examples = [
         Example("GroupNorm: 2", (4, 3, 5)),
         Example("GroupNorm: {num_groups: 1, affine: false}", (3, 4)),
+        Example("GroupNorm: {num_groups: 3, bias: false}", (3, 4, 2)),
         Example("GroupNorm: {num_groups: 3, num_channels: 6}", (6,)),
     ]
 
@@ -203,12 +214,10 @@ class GroupNorm(Layer):
         return x
 
     def params(self, x: Shape) -> dict[str, Parameter]:
-        if not self.affine:
-            return {}
-        return {"weight": Parameter((x[0],)), "bias": Parameter((x[0],))}
+        return affine_params((x[0],), self.affine, self.bias)
 
     def elementwise_flops(self, x: Shape) -> int:
-        return statistics_flops(prod(x), self.num_groups, 2 * self.affine)
+        return statistics_flops(prod(x), self.num_groups, self.affine * (1 + self.bias))
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (*SAVES_INPUT, saves("statistics", 2 * self.num_groups))
@@ -254,10 +263,7 @@ class LayerNorm(Layer):
         return x
 
     def params(self, x: Shape) -> dict[str, Parameter]:
-        if not self.elementwise_affine:
-            return {}
-        weight = Parameter(self.normalized_shape)
-        return {"weight": weight} | ({"bias": weight} if self.bias else {})
+        return affine_params(self.normalized_shape, self.elementwise_affine, self.bias)
 
     def elementwise_flops(self, x: Shape) -> int:
         sets = prod(x) // prod(self.normalized_shape)

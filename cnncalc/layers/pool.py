@@ -38,9 +38,9 @@ class PoolNd(Layer, abstract=True):
     within_input: ClassVar[bool] = False
     """Whether torch wants the kernel to fit without padding, as it does for means in 3-D."""
 
-    kernel_size: tuple[int, ...] = argument(PerAxis(positive))
-    stride: tuple[int, ...] | None = argument(Optional(PerAxis(positive)), default=None)
-    ceil_mode: bool = argument(flag, default=False)
+    kernel_size: tuple[int, ...]  # the families declare these, each in torch's order
+    stride: tuple[int, ...] | None
+    ceil_mode: bool
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -103,8 +103,11 @@ def _ceil_output(n: int, f: int, s: int, d: int, pads: Pair) -> int:
 class MaxPoolNd(PoolNd, abstract=True):
     """What all max pools share."""
 
+    kernel_size: tuple[int, ...] = argument(PerAxis(positive))
+    stride: tuple[int, ...] | None = argument(Optional(PerAxis(positive)), default=None)
     padding: tuple[Pair, ...] = argument(Padding(), default=0)
     dilation: tuple[int, ...] = argument(PerAxis(positive), default=1)
+    ceil_mode: bool = argument(flag, default=False)
 
     @property
     def pads(self) -> tuple[Pair, ...]:
@@ -176,7 +179,10 @@ class MaxPool3d(MaxPoolNd):
 class AvgPoolNd(PoolNd, abstract=True):
     """What all average pools share."""
 
+    kernel_size: tuple[int, ...] = argument(PerAxis(positive))
+    stride: tuple[int, ...] | None = argument(Optional(PerAxis(positive)), default=None)
     padding: tuple[Pair, ...] = argument(Padding(), default=0)
+    ceil_mode: bool = argument(flag, default=False)
     count_include_pad: bool = argument(flag, default=True)
 
     @property
@@ -256,6 +262,9 @@ class LPPoolNd(PoolNd, abstract=True):
     primary = None
 
     norm_type: float = argument(Number(0))
+    kernel_size: tuple[int, ...] = argument(PerAxis(positive))
+    stride: tuple[int, ...] | None = argument(Optional(PerAxis(positive)), default=None)
+    ceil_mode: bool = argument(flag, default=False)
 
     def check_arguments(self) -> None:
         """Refuse a norm of order 0, for which there is no root."""
