@@ -157,7 +157,8 @@ def test_a_result_that_nobody_reads_may_wait():
     assert peaks(net) == (net.declared_peak(), net.best_peak())
 
 
-def test_the_search_gives_up_rather_than_guess(monkeypatch):
+@pytest.mark.parametrize("steps", [8, 9, 20])
+def test_the_search_gives_up_rather_than_guess(monkeypatch, steps):
     net = Net({"x": 1})
     for number in range(4):
         net.conv(f"grown{number}", "x", 50)
@@ -165,7 +166,7 @@ def test_the_search_gives_up_rather_than_guess(monkeypatch):
         net.conv(f"small{number}", f"grown{number}", 2)
     net.concat("all", [f"small{number}" for number in range(4)])
     assert peaks(net) == (net.declared_peak(), net.best_peak())
-    monkeypatch.setattr(order, "MAX_STEPS", 8)
+    monkeypatch.setattr(order, "MAX_STEPS", steps)
     assert peaks(net) == (net.declared_peak(), None)
 
 
@@ -335,6 +336,13 @@ def test_argmax_is_8_bytes_and_a_mask_is_1():
     assert training(CONV + "\n- Dropout2d: 0.5") == dropped - 32 + 2
 
 
+@pytest.mark.parametrize("batch", [1, 5])
+def test_places_and_masks_are_of_each_image(batch):
+    each = FLOAT32 * (IMAGE + 2 * IMAGE + 8) + 8 * 8 + 8  # the gradients are at most these
+    fixed = FLOAT32 * 2 * CONV_PARAMS
+    assert training(CONV + "\n- MaxPool2d: 2\n- Dropout: 0.5", batch=batch) == fixed + batch * each
+
+
 def test_batch_norm_keeps_its_input_and_statistics_once_a_batch():
     def expected(batch):
         params, buffers = CONV_PARAMS + 4, 4
@@ -392,6 +400,19 @@ def test_a_branch_that_leads_nowhere_is_not_trained():
     alone = training(f"{named}\n- {{ReLU: null, from: kept}}")
     params = 9 * 2 + 9
     assert training(items) == alone + FLOAT32 * 2 * params
+
+
+def test_a_branch_that_leads_nowhere_keeps_no_gradient_alive():
+    """It reads `kept` last: the gradient of that tensor still comes to be after the widest one."""
+    items = f"""
+    - {CONV[2:]}
+    - {{Identity: null, name: kept}}
+    - Conv2d: {{out_channels: 30, kernel_size: 1}}
+    - {{Conv2d: {{out_channels: 1, kernel_size: 1}}, name: end}}
+    """
+    nowhere = "- {ReLU: null, from: kept}"
+    alone = training(items)
+    assert training(f"{items}{nowhere}", head="outputs: [end]") == alone
 
 
 def test_a_residual_keeps_two_gradients_beside_the_one_that_arrives():

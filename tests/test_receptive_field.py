@@ -7,6 +7,8 @@ proves nothing.
 
 import csv
 from fractions import Fraction
+from itertools import groupby
+from math import gcd
 from pathlib import Path
 
 import pytest
@@ -215,13 +217,17 @@ def test_branches_see_the_hull(paths, following):
 
 
 def over_phases(units, period):
-    """Mean size, and mean centre less the mean position, over whole periods of inner units."""
-    inside = inner(units)
-    count = len(inside) // period * period
+    """Mean size, centre and position of neighbouring inner units, over whole periods."""
+    runs = [
+        list(run)
+        for whole, run in groupby(enumerate(units), lambda one: one[1] is not None)
+        if whole
+    ]
+    longest = [(position, edges(unit)) for position, unit in max(runs, key=len, default=[])]
+    count = len(longest) // period * period
     if not count:
         return None
-    inside = inside[:count]
-    assert [position - inside[0][0] for position, _ in inside] == list(range(count))
+    inside = longest[:count]
     size = Fraction(sum(end - first for _, (first, end) in inside), count)
     centre = Fraction(sum(first + end for _, (first, end) in inside), 2 * count)
     return size, centre, Fraction(sum(position for position, _ in inside), count)
@@ -278,7 +284,7 @@ def test_transposed_convolution(kernel, stride, before, after, dilation, extra):
     assert max(end - first for _, (first, end) in found) == axis.size
     assert axis.jump == Fraction(1, stride)
     whole = [one for one in found if one[1][1] - one[1][0] == axis.size]
-    if dilation == 1 and kernel >= stride:
+    if gcd(dilation, stride) == 1 and kernel >= stride:  # no phase is without a tap
         _, centre, position = over_phases(units, stride)
         assert centre == axis.start + position * axis.jump
     elif kernel == 1:
@@ -695,6 +701,18 @@ def test_softmax_and_pooling_along_one_axis():
     assert [(axis.size, axis.local) for axis in field.axes] == [(1, 1), (30, None)]
 
 
+def test_an_axis_that_is_seen_whole_stays_so():
+    items = """
+    - AdaptiveAvgPool2d: {output_size: [null, 1]}
+    - Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}
+    """
+    field = good(items, input="[1, 20, 30]").rows[-1].field
+    assert [(axis.size, axis.local, axis.jump) for axis in field.axes] == [
+        (3, 3, 1),
+        (30, None, None),
+    ]
+
+
 def test_flatten_keeps_the_size_and_ends_the_order():
     report = good(
         "- Conv2d: {out_channels: 4, kernel_size: 3}\n- Flatten\n- ReLU\n- Linear: 3",
@@ -730,9 +748,15 @@ def test_a_permute_to_channels_last_does_not_make_a_linear_layer_see_a_row():
     items = """
     - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}
     - Permute: {dims: [0, 2, 3, 1]}
-    - Linear: {in_features: 8, out_features: 4}
+    - Linear: {in_features: 8, out_features: 8}
+    - branches: {main: [ReLU], skip: null}
+      merge: Add
+    - Linear: {in_features: 8, out_features: 8}
     """
-    field = good(items, input="[1, 20, 30]").rows[-1].field
+    for row in good(items, input="[1, 20, 30]").rows:
+        assert 30 not in [axis.size for axis in row.field.axes]
+    branched = items.replace("    - Linear: {in_features: 8, out_features: 8}\n", "", 1)
+    field = good(branched, input="[1, 20, 30]").rows[-1].field
     assert 30 not in [axis.size for axis in field.axes]
 
 

@@ -348,6 +348,16 @@ def test_an_assumed_shape_counts_nothing():
         assert (layer["params"], layer["macs"], layer["output_bytes"]) == (None, None, None)
 
 
+def test_frozen_parameters_are_not_trainable():
+    items = "- {Conv2d: {out_channels: 4, kernel_size: 3}, trainable: false}\n- BatchNorm2d"
+    found = valid(good(items))
+    conv, norm = found["layers"]
+    assert (conv["params"], conv["trainable"], conv["buffers"]) == (112, 0, 0)
+    assert (norm["params"], norm["trainable"], norm["buffers"]) == (8, 8, 8)
+    totals_ = found["totals"]
+    assert (totals_["params"], totals_["trainable"], totals_["frozen"]) == (120, 8, 112)
+
+
 def test_what_is_declared_is_marked():
     found = valid(good("- Opaque: {output: [4, 4, 4], params: 100, macs: 1600}\n- ReLU"))
     opaque, relu = found["layers"]
