@@ -24,8 +24,6 @@ class Merge(Layer, abstract=True):
 
     def infer(self, *xs: Shape) -> Shape:
         name = type(self).__name__
-        if len(xs) < 2:
-            raise LayerError(f"{name} needs at least 2 inputs, not {len(xs)}", code="CNN005")
         for number, x in enumerate(xs[1:], 2):
             if len(x) != len(xs[0]):
                 flat = 1 in (len(x), len(xs[0]))
