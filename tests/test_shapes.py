@@ -5,7 +5,8 @@ from itertools import product
 import pytest
 
 from cnncalc import layers
-from cnncalc.layer import LayerError
+from cnncalc.layer import LayerError, Saved
+from cnncalc.window import POINT, Adaptive, Sliding, Transposed, Whole
 
 
 def make(name, **arguments):
@@ -63,6 +64,58 @@ def test_max_pool_counts_windows_as_pytorch_does(f, s, d, pads, ceil):
     for n in range(1, 14):
         count = len(windows(n, f, s, d, *pads, ceil=ceil))
         assert inferred(layer, 2, n) == ((2, count) if count and allowed else None)
+
+
+def test_padding_of_a_pool_is_at_most_half_of_its_kernel():
+    """PyTorch: "pad should be at most half of kernel size"; here that goes for each side."""
+    for name, f, p in product(("MaxPool1d", "AvgPool1d"), range(1, 7), range(5)):
+        for pads in (p, [[0, p]], [[p, 0]]):
+            layer = make(name, kernel_size=f, padding=pads)
+            if 2 * p <= f:
+                assert layer.infer((1, 9))
+                continue
+            with pytest.raises(LayerError) as caught:
+                layer.infer((1, 9))
+            assert (caught.value.code, caught.value.argument) == ("CNN204", "padding")
+            assert f"at most {f // 2}" in caught.value.help
+
+
+def test_the_manual_of_pytorch_on_pools():
+    """Output sizes that the examples in the documentation of torch.nn give."""
+    assert make("MaxPool2d", kernel_size=3, stride=2).infer((16, 50, 32)) == (16, 24, 15)
+    assert make("AvgPool2d", kernel_size=[3, 2], stride=[2, 1]).infer((16, 50, 32)) == (16, 24, 31)
+    assert make("AdaptiveMaxPool2d", output_size=[5, 7]).infer((64, 8, 9)) == (64, 5, 7)
+    assert make("AdaptiveMaxPool2d", output_size=[None, 7]).infer((64, 10, 9)) == (64, 10, 7)
+    stem = make("MaxPool2d", kernel_size=3, stride=2, padding=1)
+    assert stem.infer((64, 112, 112)) == (64, 56, 56)  # ResNet
+
+
+def test_the_stride_of_a_pool_is_its_kernel_unless_written():
+    for name in ("MaxPool2d", "AvgPool2d", "LPPool2d"):
+        norm = {"norm_type": 2} if name == "LPPool2d" else {}
+        for stride in ({}, {"stride": None}, {"stride": [2, 3]}):
+            layer = make(name, kernel_size=[2, 3], **stride, **norm)
+            assert layer.infer((1, 7, 7)) == (1, 3, 2)
+            assert layer.window((1, 7, 7)) == (Sliding(2, 2), Sliding(3, 3))
+    with pytest.raises(LayerError):
+        make("LPPool2d", kernel_size=2, norm_type=0)
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+def test_operations_of_pools_one_by_one(ceil):
+    x = (3, 8, 7)
+    places = len(windows(8, 3, 2, 1, 1, 1, ceil=ceil)) * len(windows(7, 2, 3, 1, 0, 0, ceil=ceil))
+    cells, taps = 3 * places, 3 * 2
+    more = {"kernel_size": [3, 2], "stride": [2, 3], "ceil_mode": ceil}
+    largest = make("MaxPool2d", padding=[1, 0], **more)
+    assert largest.flops(x) == cells * (taps - 1)  # comparisons
+    assert largest.saved(x) == (Saved("argmax", elements=cells, element_bytes=8),)
+    mean = make("AvgPool2d", padding=[1, 0], **more)
+    assert (mean.flops(x), mean.saved(x)) == (cells * (taps - 1 + 1), ())  # sums, one division
+    norm = make("LPPool2d", norm_type=2, **more)
+    cells = norm.infer(x)[1] * norm.infer(x)[2] * 3
+    assert norm.flops(x) == cells * (taps + (taps - 1) + 1 + 1)  # powers, sums, from 0, root
+    assert norm.saved(x) == (Saved("input"), Saved("output"))
 
 
 def test_means_in_three_dimensions_want_the_kernel_within_the_input():
@@ -193,6 +246,77 @@ def test_adaptive_pools_read_what_pytorch_reads():
         assert largest.elementwise_flops((3, n)) == 3 * (taps - m)
 
 
+def test_adaptive_pools_are_ordinary_windows_where_sizes_divide():
+    """The window that is named reads what the definition says, output by output."""
+    for n, m in product(range(1, 13), range(1, 13)):
+        x = (1, n)
+        for name in ("AdaptiveAvgPool1d", "AdaptiveMaxPool1d"):
+            (axis,) = make(name, output_size=m).window(x)
+            reads = [set(range(o * n // m, -(-(o + 1) * n // m))) for o in range(m)]
+            if isinstance(axis, Whole):
+                assert reads == [set(range(n))]
+                assert not axis.local
+            elif isinstance(axis, Adaptive):
+                assert axis == (n, m)
+                assert n % m
+            else:
+                assert reads == [tapped(axis, o) for o in range(m)]
+    assert make("AdaptiveAvgPool2d", output_size=[None, 1]).window((1, 4, 5)) == (POINT, Whole())
+
+
+def tapped(axis, o):
+    return {o * axis.stride - axis.before + t * axis.dilation for t in range(axis.kernel)}
+
+
+@pytest.mark.parametrize("name", ["Conv2d", "LocallyConnected2d", "MaxPool2d", "AvgPool2d"])
+def test_the_window_starts_where_stepping_starts(name):
+    more = {"out_channels": 1} if "Con" in name else {}
+    d = (1, 1) if name == "AvgPool2d" else (2, 3)
+    dilation = {} if name == "AvgPool2d" else {"dilation": list(d)}
+    pads = ((1, 0), (2, 1))
+    f, s, x = (3, 4), (2, 3), (1, 12, 15)
+    layer = make(name, kernel_size=f, stride=s, padding=[list(p) for p in pads], **dilation, **more)
+    out = layer.infer(x)
+    for axis, window in enumerate(layer.window(x)):
+        starts = windows(x[1 + axis], f[axis], s[axis], d[axis], *pads[axis])
+        assert out[1 + axis] == len(starts)
+        expected = [{start + t * d[axis] for t in range(f[axis])} for start in starts]
+        assert [tapped(window, o) for o in range(len(starts))] == expected
+
+
+def test_a_transposed_convolution_works_axis_by_axis():
+    layer = make(
+        "ConvTranspose2d",
+        out_channels=2,
+        kernel_size=[3, 4],
+        stride=[2, 3],
+        padding=[[1, 0], [0, 2]],
+        output_padding=[1, 2],
+        dilation=[1, 2],
+    )
+    expected = []
+    for f, s, d, (before, after), extra in ((3, 2, 1, (1, 0), 1), (4, 3, 2, (0, 2), 2)):
+        written = {i * s + t * d for i in range(5) for t in range(f)}
+        expected.append(len(range(before, max(written) + 1 - after)) + extra)
+    assert layer.infer((1, 5, 5)) == (2, *expected)
+    assert layer.window((1, 5, 5)) == (Transposed(3, 2, 1, 1), Transposed(4, 3, 2, 0))
+    with pytest.raises(LayerError, match="output_padding 2"):
+        make("ConvTranspose1d", out_channels=1, kernel_size=3, output_padding=2, stride=2).infer(
+            (1, 5)
+        )
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_a_padding_mode_takes_no_more_than_there_is(mode):
+    pad = {"zeros": "ZeroPad1d", "replicate": "ReplicationPad1d"}.get(mode)
+    pad = pad or {"reflect": "ReflectionPad1d", "circular": "CircularPad1d"}[mode]
+    for n, p in product(range(1, 6), range(6)):
+        layer = make("Conv1d", out_channels=1, kernel_size=1, padding=p, padding_mode=mode)
+        padded = PADDED[pad](list(range(n)), p, p)
+        fits = len(padded) == n + 2 * p
+        assert inferred(layer, 1, n) == ((1, len(padded)) if fits else None)
+
+
 PADDED = {
     "ZeroPad1d": lambda xs, a, b: [None] * a + xs + [None] * b,
     "ReflectionPad1d": lambda xs, a, b: xs[a:0:-1] + xs + xs[-2 : -2 - b : -1],
@@ -208,6 +332,17 @@ def test_pads_add_as_many_elements_as_there_are_to_take(name):
         layer = make(name, padding=[a, b])
         fits = len(padded) == n + a + b
         assert inferred(layer, 2, n) == ((2, len(padded)) if fits else None)
+
+
+def test_negative_sides_crop():
+    """Cropping three of two elements is refused, whatever is padded on the other side."""
+    for n, a, b in product((1, 2, 3, 5), range(-4, 3), range(-4, 3)):
+        crops = max(0, -a) + max(0, -b)
+        left = n + a + b
+        fits = crops <= n and left > 0
+        assert inferred(make("ZeroPad1d", padding=[a, b]), 1, n) == ((1, left) if fits else None)
+        zeros = make("ConstantPad1d", padding=[a, b], value=2)
+        assert inferred(zeros, 1, n) == inferred(make("ZeroPad1d", padding=[a, b]), 1, n)
 
 
 def test_pads_take_their_sides_in_the_order_of_torch_and_crop():

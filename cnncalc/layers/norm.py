@@ -194,7 +194,7 @@ class GroupNorm(Layer):
     primary = "num_groups"
 
     num_groups: int = argument(positive)
-    num_channels: int | None = argument(Optional(positive), default=None)
+    num_channels: int | None = argument(positive, default=None)
     eps: float = argument(Number(0), default=1e-5)
     affine: bool = argument(flag, default=True)
     bias: bool = argument(flag, default=True)
