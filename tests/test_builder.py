@@ -380,7 +380,7 @@ def test_misspelt_names_are_guessed_and_computed_past():
         ("- ReLU:\n  from: prev2", "CNN104", "there is no item before the previous one here"),
         ("- Chunk: 3\n  name: [a, b, c]\n- ReLU", "CNN104",
          "the item before has several outputs"),
-        ("- Chunk: 3\n  name: [a, b]", "CNN005", "2 names for 3 outputs"),
+        ("- Chunk: 3\n  name: [a, b]\n- ReLU:\n  from: a", "CNN005", "2 names for 3 outputs"),
         ("- A", "CNN104", "block A calls itself: A -> B -> A"),
         ("- ReLU:\n  repeat: 1000000000", "CNN008",
          "repeat 1000000000 is more than 100,000 layers"),
@@ -464,3 +464,43 @@ def test_a_network_stops_growing_at_the_limits(monkeypatch):
     problem = only_problem(spec("- {layers: {layers: [], repeat: 500}, repeat: 500}"))
     message = "the spec expands to more than 3,000 items"
     assert (problem.code, problem.message) == ("CNN008", message)
+
+
+def test_an_item_with_an_unknown_modifier_is_computed_but_not_sure():
+    report = compute(spec("- ReLU:\n  repaet: 3\n- Flatten"))
+    assert [p.help for p in report.problems] == ["did you mean 'repeat'?"]
+    assert [row.assumed for row in report.rows] == [True, True]
+    assert report.totals.params is None
+
+
+@pytest.mark.parametrize(
+    ("head", "items", "message"),
+    [
+        (
+            "heads: {a: {from: x, train_only: true, layers: [ReLU]}, b: {from: a, layers: [ReLU]}}",
+            "- ReLU:\n  name: x",
+            "'a' exists in training only, and this at inference too",
+        ),
+        (
+            "heads: {a: {from: x, train_only: true, layers: [ReLU]}}\noutputs: [a]",
+            "- ReLU:\n  name: x",
+            "'a' exists in training only, and this at inference too",
+        ),
+        ("", "- Chunk: 3\n  name: [a, b, c]", "the network ends in several tensors"),
+        (
+            "loss: MultiMarginLoss",
+            "- ReLU",
+            "MultiMarginLoss needs a prediction of 1 axis (classes,), not [3, 16, 16]",
+        ),
+        ("", "- {ReLU: , Flatten: }", "one item holds both 'ReLU' and 'Flatten'"),
+    ],
+)
+def test_mistakes_at_the_ends_of_a_network(head, items, message):
+    assert only_problem(spec(items, head=head)).message == message
+
+
+@pytest.mark.parametrize("layers", ["[]", "", "~"])
+def test_a_network_needs_layers(layers):
+    assert (
+        only_problem(f"cnncalc: 1\ninput: [3]\nlayers: {layers}\n").message == "'layers' is empty"
+    )

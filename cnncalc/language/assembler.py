@@ -87,6 +87,17 @@ class Assembler:
         )
         return output
 
+    def doubt(self, outputs: list[Tensor], problem: Problem) -> None:
+        """Mark the outputs of an item as unsure, and the layers that made them as its place."""
+        for index in outputs:
+            if not isinstance(index, int):
+                continue
+            value = self.values[index]
+            self.values[index] = value._replace(assumed=True)
+            if value.producer is not None and self.nodes[value.producer].problem is None:
+                node = self.nodes[value.producer]
+                self.nodes[value.producer] = node._replace(problem=problem)
+
     def existing(self, tensor: Tensor) -> int:
         """The tensor, or a value of unknown shape in place of one that is missing."""
         if isinstance(tensor, int):

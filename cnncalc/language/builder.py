@@ -31,7 +31,7 @@ from cnncalc.language.spec import (
     Unreadable,
     Variant,
 )
-from cnncalc.layer import Shape
+from cnncalc.layer import Layer, LayerError, Shape
 from cnncalc.problem import Problem
 from cnncalc.suggest import did_you_mean
 
@@ -103,7 +103,7 @@ class _Builder:
             nodes=tuple(self.named(node) for node in self.assembler.nodes),
             outputs=(*outputs, *heads),
             names=names,
-            loss=self.loss(top),
+            loss=self.loss(top, outputs),
         )
         return Built(graph, tuple(self.evaluator.problems), tuple(self.expectations))
 
@@ -154,6 +154,8 @@ class _Builder:
         if head.train_only is not None:
             what = "train_only"
             train_only = self.evaluator.checked(head.train_only, flag, what, top) is True
+        if head.source and not train_only:
+            source = self.lasting(source, head.source, top)
         name = head.name.text
         path = f"heads.{name}"
         inside = top.inside(
@@ -169,18 +171,49 @@ class _Builder:
         value = inside.flow.prev
         return [Output(value, name, train_only)] if isinstance(value, int) else []
 
+    def lasting(self, tensor: Tensor, reference: Scalar, context: Context) -> Tensor:
+        """The tensor, if it exists at inference; else that is reported."""
+        producer = self.assembler.values[tensor].producer if isinstance(tensor, int) else None
+        if producer is None or not self.assembler.nodes[producer].train_only:
+            return tensor
+        message = f"'{reference.text}' exists in training only, and this at inference too"
+        help = "write 'train_only: true' here as well"
+        self.report("CNN104", message, reference.span, context, help)
+        return BROKEN
+
     def outputs(self, top: Context) -> list[Output]:
+        """The results of the network: the last item's, or those that are named."""
         if self.spec.outputs is None:
-            value = top.flow.prev
-            return [Output(value)] if isinstance(value, int) and self.assembler.nodes else []
-        found = [self.references.resolve(reference, top) for reference in self.spec.outputs]
+            return self.last_output(top)
+        found = [
+            self.lasting(self.references.resolve(reference, top), reference, top)
+            for reference in self.spec.outputs
+        ]
         return [Output(value) for value in found if isinstance(value, int)]
 
-    def loss(self, top: Context) -> Any:
-        if self.spec.loss is None:
+    def last_output(self, top: Context) -> list[Output]:
+        """The output of the last item."""
+        items, last = self.spec.items.items, top.flow.prev
+        if isinstance(last, Missing) and last.reason is not None and items:
+            help = "name the network's outputs: 'outputs: [a, b]'"
+            self.report("CNN104", "the network ends in several tensors", items[-1].span, top, help)
+        return [Output(last)] if isinstance(last, int) and items else []
+
+    def loss(self, top: Context, outputs: list[Output]) -> Layer | None:
+        """The loss, which must fit the outputs."""
+        written = self.spec.loss
+        if written is None:
             return None
-        given = self.evaluator.arguments(self.spec.loss.value, top)
-        return self.assembler.instantiator.loss(self.spec.loss.name, given, top)
+        given = self.evaluator.arguments(written.value, top)
+        loss = self.assembler.instantiator.loss(written.name, given, top)
+        for output in outputs:
+            value = self.assembler.values[output.value]
+            if loss is not None and value.shape is not None and not value.assumed:
+                try:
+                    loss.infer(value.shape)
+                except LayerError as error:
+                    self.report(error.code, error.message, written.name.span, top, error.help)
+        return loss
 
     # ---- items and their modifiers, in the order for, if, repeat
 
@@ -280,6 +313,8 @@ class _Builder:
         if item.sources is not None:
             sources = [self.references.resolve(source, context) for source in item.sources]
         outputs = self.expand(item, sources, context, path, copy)
+        if item.doubt is not None:
+            self.assembler.doubt(outputs, item.doubt)
         if item.expect is not None and len(outputs) == 1 and isinstance(outputs[0], int):
             self.expectations.append(Expectation(outputs[0], item.expect, context.scope))
         return outputs

@@ -53,7 +53,9 @@ class ItemReader(Forms):
             help = "an item is a layer or block, such as 'ReLU' or 'Conv2d: {...}'"
             self.report("CNN007", f"an item cannot be {kind(node)}", node.span, help)
             return Item(Unreadable(kind(node), self.problems[-1]), node.span)
+        before = len(self.problems)
         key = self.head_key(node)
+        doubt = self.problems[-1] if len(self.problems) > before else None
         keys = {k.text: value for k, value in node.entries}
         head = self.item_head(key, node, keys) if key else None
         first = key or next((one for one, _ in node.entries), None)
@@ -67,6 +69,7 @@ class ItemReader(Forms):
             repeat=keys.get("repeat"),
             trainable=keys.get("trainable"),
             expect=self.mapping(keys.get("expect"), "expect"),
+            doubt=doubt,
         )
 
     def head_key(self, node: Mapping) -> Scalar | None:
@@ -80,13 +83,10 @@ class ItemReader(Forms):
                 self.unknown_key(key)
                 unknown = True
         if len(heads) > 1:
-            self.report(
-                "CNN002",
-                f"one item holds both '{heads[0].text}' and '{heads[1].text}'",
-                heads[1].span,
-                "start a new item with '- '",
-            )
-        elif not heads and not unknown:
+            message = f"one item holds both '{heads[0].text}' and '{heads[1].text}'"
+            self.report("CNN002", message, heads[1].span, "start a new item with '- '")
+            return None
+        if not heads and not unknown:
             first = node.entries[0][0] if node.entries else None
             help = "an item needs one layer, block, 'layers', 'branches' or 'apply'"
             self.report("CNN005", "nothing to compute here", (first or node).span, help)

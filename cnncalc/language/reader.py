@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping as Dict
 
 from cnncalc import layers
-from cnncalc.language.document import Mapping, Node, Scalar
-from cnncalc.language.forms import TYPE_NAME, kind
+from cnncalc.language.document import Mapping, Node, Scalar, Sequence
+from cnncalc.language.forms import TYPE_NAME, is_null, kind
 from cnncalc.language.items import ItemReader
 from cnncalc.language.keras import type_help
 from cnncalc.language.spec import Block, Head, Items, Spec, Variant
@@ -41,6 +41,8 @@ class _FileReader(ItemReader):
         self.version(root, keys)
         if "layers" not in keys:
             self.report("CNN005", "'layers' is missing", _start(root))
+        elif is_null(keys["layers"]) or keys["layers"] == Sequence((), keys["layers"].span):
+            self.report("CNN005", "'layers' is empty", keys["layers"].span)
         blocks = {b.name.text: b for b in self.blocks(keys.get("blocks"))}
         self.types += tuple(blocks)
         outputs = keys.get("outputs")

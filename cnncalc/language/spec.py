@@ -63,7 +63,7 @@ class Loop(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One entry of `layers:`, with its modifiers."""
+    """One entry of `layers:`, with its modifiers; `doubt` is why one of them was left out."""
 
     head: Invocation | Group | Branches | Apply | Unreadable
     span: Span
@@ -74,6 +74,7 @@ class Item(NamedTuple):
     repeat: Node | None = None
     trainable: Node | None = None
     expect: Mapping | None = None
+    doubt: Problem | None = None
 
 
 class Items(NamedTuple):

@@ -83,8 +83,8 @@ class BatchNorm1d(BatchNormNd):
 
     Params: C weights (affine) and C biases (bias); buffers: C running means and C running
     variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
-    as InstanceNorm, for one image. Source: torch.nn.BatchNorm1d,
-    Ioffe and Szegedy 2015.
+    as InstanceNorm, for one image.
+    Source: torch.nn.BatchNorm1d, Ioffe and Szegedy 2015.
     """
 
     rank = 1
@@ -105,8 +105,8 @@ class BatchNorm2d(BatchNormNd):
 
     Params: C weights (affine) and C biases (bias); buffers: C running means and C running
     variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
-    as InstanceNorm, for one image. Source: torch.nn.BatchNorm2d,
-    Ioffe and Szegedy 2015.
+    as InstanceNorm, for one image.
+    Source: torch.nn.BatchNorm2d, Ioffe and Szegedy 2015.
     """
 
     rank = 2
@@ -123,8 +123,8 @@ class BatchNorm3d(BatchNormNd):
 
     Params: C weights (affine) and C biases (bias); buffers: C running means and C running
     variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
-    as InstanceNorm, for one image. Source: torch.nn.BatchNorm3d,
-    Ioffe and Szegedy 2015.
+    as InstanceNorm, for one image.
+    Source: torch.nn.BatchNorm3d, Ioffe and Szegedy 2015.
     """
 
     rank = 3

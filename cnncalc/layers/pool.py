@@ -269,7 +269,7 @@ class LPPoolNd(PoolNd, abstract=True):
     def check_arguments(self) -> None:
         """Refuse a norm of order 0, for which there is no root."""
         if not self.norm_type:
-            message = "norm_type must be above 0"
+            message = "norm_type must be a number above 0, not '0'"
             raise LayerError(message, code="CNN007", argument="norm_type")
 
     def elementwise_flops(self, x: Shape) -> int:

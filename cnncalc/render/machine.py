@@ -111,8 +111,9 @@ def _exact(value: int | Fraction | None) -> int | float | str | None:
     if value is None or isinstance(value, int):
         return value
     denominator = value.denominator
-    while denominator % 2 == 0:
-        denominator //= 2
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
     return float(value) if denominator == 1 else str(value)
 
 
