@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from cnncalc.analysis.expect import check
 from cnncalc.analysis.report import Report, Sizing, report
 from cnncalc.graph import Graph
 from cnncalc.language.builder import Built, Settings, build
 from cnncalc.language.document import Document, parse
+from cnncalc.language.expect import check
 from cnncalc.language.reader import read
 from cnncalc.language.spec import Spec
 from cnncalc.problem import Problem, merged

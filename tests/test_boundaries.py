@@ -62,8 +62,9 @@ ALLOWED = {
     | {"references", "scope", "spec"},
     "source": {"suggest"},
     "pipeline": {"analysis", "graph", "problem", "source"}
-    | {"builder", "document", "reader", "spec"},
-    "analysis": {"graph", "layer", "window", "quantity", "problem", "suggest", "document"},
+    | {"builder", "document", "expect", "reader", "spec"},
+    "expect": {"analysis", "document", "problem", "quantity", "suggest"},
+    "analysis": {"graph", "layer", "window", "problem"},
     "render": {
         "analysis",
         "argument",
