@@ -41,6 +41,7 @@ ALLOWED = {
         "forms",
         "graph",
         "layer",
+        "layers",
         "problem",
         "scope",
     },
@@ -57,9 +58,11 @@ ALLOWED = {
         "problem",
         "scope",
     },
+    "expander": {"argument", "graph", "assembler", "document", "evaluate", "expression"}
+    | {"instantiate", "layer", "references", "scope", "spec"},
     "builder": {"argument", "graph", "layer", "problem", "suggest"}
-    | {"assembler", "document", "evaluate", "expression", "instantiate"}
-    | {"references", "scope", "spec"},
+    | {"assembler", "document", "evaluate", "expander", "expression", "references"}
+    | {"scope", "spec"},
     "source": {"suggest"},
     "pipeline": {"analysis", "graph", "problem", "source"}
     | {"builder", "document", "expect", "reader", "spec"},

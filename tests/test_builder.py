@@ -3,7 +3,7 @@
 import pytest
 from helpers import compute, good, only_problem, paths, shapes, spec
 
-from cnncalc.language import assembler, builder
+from cnncalc.language import assembler, expander
 
 CONV = "Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}"
 
@@ -460,7 +460,7 @@ def test_a_network_stops_growing_at_the_limits(monkeypatch):
     monkeypatch.setattr(assembler, "MAX_LAYERS", 200)
     problem = only_problem(spec("- {layers: [ReLU], repeat: 40, for: i, in: $(range(30))}"))
     assert (problem.code, problem.message) == ("CNN008", "the network has more than 200 layers")
-    monkeypatch.setattr(builder, "MAX_ITEMS", 3000)
+    monkeypatch.setattr(expander, "MAX_ITEMS", 3000)
     problem = only_problem(spec("- {layers: {layers: [], repeat: 500}, repeat: 500}"))
     message = "the spec expands to more than 3,000 items"
     assert (problem.code, problem.message) == ("CNN008", message)

@@ -140,6 +140,7 @@ def test_a_norm_with_its_own_statistics_counts_every_step():
     assert make("BatchNorm2d", affine=False, track_running_stats=False).flops(x) == 3 * one
     assert make("GroupNorm", num_groups=3, affine=False).flops(x) == 3 * one
     assert make("GroupNorm", num_groups=3).flops(x) == 3 * (one + 4 + 4)
+    assert make("GroupNorm", num_groups=3, bias=False).flops(x) == 3 * (one + 4)
     rows = make("LayerNorm", normalized_shape=4, elementwise_affine=False)
     assert rows.flops((3, 4)) == 3 * one
     assert make("LayerNorm", normalized_shape=4).flops((3, 4)) == 3 * (one + 4 + 4)
@@ -210,7 +211,7 @@ def test_dropout_keeps_a_byte_for_each_thing_it_drops(name, x, mask):
     assert layer.saved(x) == (Saved("mask", elements=mask, element_bytes=1),)
     assert (layer.infer(x), layer.params(x), layer.flops(x)) == (x, {}, 0)
     assert layer.window(x) == (POINT,) * (len(x) - 1)
-    assert (layer.p, layer.view) == (0.5, True)
+    assert (layer.p, layer.view, layer.ignored) == (0.5, True, ("inplace",))
 
 
 def test_dropout_wants_a_probability():
@@ -314,6 +315,7 @@ WRONG = [
     ("ReflectionPad1d", {"padding": [4, 0]}, (1, 4), "CNN102", ["4", "5"]),
     ("CircularPad1d", {"padding": [0, 5]}, (1, 4), "CNN102", ["5", "4"]),
     ("ZeroPad1d", {"padding": [-2, -2]}, (1, 4), "CNN102", ["-2 + -2", "4"]),
+    ("ZeroPad2d", {"padding": 1}, (1, 4), "CNN101", ["(C, H, W)", "[1, 4]"]),
     ("ZeroPad2d", {"padding": [1, 2]}, (1, 4, 4), "CNN007", ["[left, right, top, bottom]"]),
     ("ConstantPad1d", {"padding": 1}, (1, 4), "CNN005", ["value"]),
     ("Dropout", {"p": 2}, (6,), "CNN007", ["p must be", "2"]),

@@ -202,6 +202,31 @@ def test_same_with_a_stride_names_the_padding_of_tensorflow():
     assert len(windows(7, 3, 2, 1, 1, 1)) == 4
 
 
+@pytest.mark.parametrize("kind", ["Conv1d", "ConvTranspose1d", "LocallyConnected1d"])
+def test_a_bias_is_one_addition_an_output_element(kind):
+    layer = make(kind, out_channels=4, kernel_size=3, stride=2)
+    plain = make(kind, out_channels=4, kernel_size=3, stride=2, bias=False)
+    outputs = 4 * layer.infer((2, 9))[1]
+    assert layer.flops((2, 9)) == 2 * layer.macs((2, 9)) + outputs
+    assert plain.flops((2, 9)) == 2 * layer.macs((2, 9))
+    assert list(plain.params((2, 9))) == ["weight"]
+    assert layer.saved((2, 9)) == (Saved("input", for_weights=True),)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "x", "guess"),
+    [
+        ("Conv2d", {"out_channels": 8, "kernel_size": 9, "stride": 2}, (3, 5, 4), (8, 3, 2)),
+        ("ConvTranspose1d", {"out_channels": 8, "kernel_size": 1, "stride": 3}, (3, 5), (8, 15)),
+        ("MaxPool2d", {"kernel_size": 8, "stride": [2, 3]}, (3, 5, 4), (3, 3, 2)),
+        ("AdaptiveAvgPool2d", {"output_size": [None, 6]}, (3,), (3, 1, 6)),
+    ],
+)
+def test_what_is_assumed_after_an_error(name, arguments, x, guess):
+    """Sizes go on shrinking by the stride, so that one error does not cause others."""
+    assert make(name, **arguments).assume(x) == guess
+
+
 @pytest.mark.parametrize("kind", ["Conv2d", "LocallyConnected2d"])
 def test_products_and_weights_of_a_convolution_one_by_one(kind):
     for groups, f, s in product((1, 2), ((1, 1), (2, 3)), ((1, 2), (2, 1))):
@@ -271,7 +296,7 @@ def tapped(axis, o):
 @pytest.mark.parametrize("name", ["Conv2d", "LocallyConnected2d", "MaxPool2d", "AvgPool2d"])
 def test_the_window_starts_where_stepping_starts(name):
     more = {"out_channels": 1} if "Con" in name else {}
-    d = (1, 1) if name == "AvgPool2d" else (2, 3)
+    d = (1, 1) if name == "AvgPool2d" else (3, 2)
     dilation = {} if name == "AvgPool2d" else {"dilation": list(d)}
     pads = ((1, 0), (2, 1))
     f, s, x = (3, 4), (2, 3), (1, 12, 15)

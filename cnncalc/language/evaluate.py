@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping as Dict
 from typing import Any, NamedTuple
 
+from cnncalc import layers
 from cnncalc.argument import Kind
 from cnncalc.graph import calls
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.language.expression import UNKNOWN, ExpressionError, evaluate, is_expression
-from cnncalc.language.forms import IDENTIFIER, TYPE_NAME, is_text
+from cnncalc.language.forms import REFERENCE_HELP, TYPE_NAME, is_reference, kind
 from cnncalc.language.scope import Context
 from cnncalc.layer import quoted
 from cnncalc.problem import Problem, Span
@@ -74,7 +75,7 @@ class Evaluator:
             return UNKNOWN if any(value is UNKNOWN for value in values) else values
         if len(node.entries) == 1 and TYPE_NAME.fullmatch(node.entries[0][0].text):
             name, given = node.entries[0]
-            return Invoked(name.text, self.arguments(given, context))
+            return Invoked(name.text, self.arguments(given, context, name.text))
         help = "a mapping as a value is a layer with its arguments, such as {LeakyReLU: 0.1}"
         self.report("CNN007", "a value cannot be a mapping", node.span, context, help)
         return UNKNOWN
@@ -106,8 +107,8 @@ class Evaluator:
             self.report("CNN007", message, node.span, context, help)
             return UNKNOWN
 
-    def arguments(self, node: Node | None, context: Context) -> Arguments:
-        """What stands after a layer or block; a mapping holds keywords, a list inputs."""
+    def arguments(self, node: Node | None, context: Context, owner: str) -> Arguments:
+        """What stands after the layer or block `owner`: a mapping of keywords, a list of inputs."""
         if node is None or (isinstance(node, Scalar) and node.value is None):
             return Arguments()
         if isinstance(node, Mapping):
@@ -116,12 +117,24 @@ class Evaluator:
             )
         if isinstance(node, Scalar):
             return Arguments(primary=self.argument(node, node.span, context))
-        references = [one for one in node.items if is_text(one) and IDENTIFIER.fullmatch(one.text)]
+        references = [one for one in node.items if is_reference(one)]
         if len(references) == len(node.items):
             return Arguments(references=tuple(references))
-        message = "a list holds inputs, and these are not all names of tensors"
-        help = "write arguments by name: {out_channels: 64, kernel_size: 3}"
-        return Arguments(problem=self.report("CNN005", message, node.span, context, help))
+        return Arguments(problem=self.not_inputs(node, owner, context, named=bool(references)))
+
+    def not_inputs(self, node: Sequence, owner: str, context: Context, *, named: bool) -> Problem:
+        """Report a list that should hold inputs; `named` says that some of it does."""
+        wrong = next(one for one in node.items if not is_reference(one))
+        layer_type = layers.find(owner)
+        if named or (layer_type and layer_type.many):
+            message = f"{kind(wrong)} is not the name of a tensor"
+            return self.report("CNN104", message, wrong.span, context, REFERENCE_HELP)
+        message = f"a list holds the inputs of {owner}, and {kind(wrong)} is not one"
+        help = "write arguments by name"
+        if layer_type:
+            examples = [example.text for example in layer_type.examples]
+            help += ", such as " + next((one for one in examples if "{" in one), examples[0])
+        return self.report("CNN005", message, node.span, context, help)
 
     def argument(self, node: Node, key: Span, context: Context) -> Argument:
         """One value with its places."""

@@ -14,6 +14,7 @@ from cnncalc.suggest import nearest
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 REFERENCES = ("prev", "prev2", "input")
+REFERENCE_HELP = "write prev, prev2, input, or the 'name:' of an earlier item"
 
 
 class Forms:
@@ -68,15 +69,15 @@ class Forms:
     def identifier(self, scalar: Scalar, what: str) -> bool:
         """Whether the scalar may name a tensor, variable, argument or branch."""
         if not IDENTIFIER.fullmatch(scalar.text):
-            self.report(
-                "CNN007",
-                f"'{scalar.text}' cannot be the name of a {what}",
-                scalar.span,
-                "names are lower case: a letter or '_', then letters, digits and '_'",
-            )
+            shown = kind(scalar) if scalar.text else "nothing"
+            message = f"{shown} cannot be the name of {article(what)} {what}"
+            help = "names are lower case: a letter or '_', then letters, digits and '_'"
+            self.report("CNN007", message, scalar.span, help)
             return False
         if scalar.text in REFERENCES:
-            self.report("CNN007", f"'{scalar.text}' is a word of the grammar", scalar.span)
+            message = f"'{scalar.text}' is a word of the grammar"
+            help = f"give the {what} another name"
+            self.report("CNN007", message, scalar.span, help)
             return False
         return True
 
@@ -86,13 +87,14 @@ class Forms:
         found = []
         for one in nodes:
             if not isinstance(one, Scalar):
-                self.report("CNN007", f"a {what} must be a name, not {kind(one)}", one.span)
+                message = f"{article(what)} {what} must be a name, not {kind(one)}"
+                self.report("CNN007", message, one.span)
             elif self.identifier(one, what):
                 found.append(one)
         return tuple(found)
 
     def references(self, node: Node, what: str) -> tuple[Scalar, ...]:
-        """One reference or a list of them."""
+        """One reference or a list of them; one that is none stays in its place, empty."""
         nodes = node.items if isinstance(node, Sequence) else (node,)
         found = []
         for one in nodes:
@@ -103,8 +105,9 @@ class Forms:
                     "CNN104",
                     f"{what} takes names of tensors, not {kind(one)}",
                     one.span,
-                    "write prev, prev2, input, or the 'name:' of an earlier item",
+                    REFERENCE_HELP,
                 )
+                found.append(Scalar(None, "", one.span, True))
         return tuple(found)
 
     def invocation(self, node: Node, what: str) -> Invocation | None:
@@ -127,6 +130,16 @@ def is_null(node: Node) -> bool:
 def is_text(node: Node) -> TypeGuard[Scalar]:
     """Whether a node is a scalar that holds text."""
     return isinstance(node, Scalar) and isinstance(node.value, str)
+
+
+def article(noun: str) -> str:
+    """The article of a noun in a message."""
+    return "an" if noun[0] in "aeiou" else "a"
+
+
+def is_reference(node: Node) -> TypeGuard[Scalar]:
+    """Whether a node is written like the name of a tensor."""
+    return is_text(node) and bool(IDENTIFIER.fullmatch(node.text))
 
 
 def kind(node: Node) -> str:

@@ -159,7 +159,7 @@ class Instantiator:
             found: dict[str, Argument] = {}
             entry = self.spec.defaults.get(type_name)
             if entry is not None:
-                given = self.evaluator.arguments(entry[1], context.at_top())
+                given = self.evaluator.arguments(entry[1], context.at_top(), type_name)
                 layer_type = layers.find(type_name)
                 assert layer_type is not None
                 found = self.keywords(layer_type, given, context.at_top())[0]

@@ -22,6 +22,8 @@ class References:
 
     def resolve(self, reference: Scalar, context: Context) -> Tensor:
         """The tensor that a reference means; what it cannot mean is reported."""
+        if reference.value is None:
+            return BROKEN  # it could not be read
         found = context.find(reference.text)
         if found is not None:
             return self.usable(found, reference.span, context)
