@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -204,3 +206,59 @@ def test_the_python_api(folder):
     with pytest.raises(cnncalc.SpecError) as caught:
         cnncalc.load(folder / "broken.yaml")
     assert [problem.code for problem in caught.value.problems] == ["CNN101"]
+
+
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-", "- <&-", "2>&-"])
+def test_streams_that_are_full_or_closed(redirection):
+    command = f'"{sys.executable}" -m cnncalc summary good.yaml broken.yaml {redirection}'
+    done = subprocess.run(command, shell=True, capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode in (1, 2)
+
+
+def test_no_escape_codes_where_nobody_looks():
+    for environment in ({}, {"FORCE_COLOR": "1"}, {"TERM": "xterm-256color"}):
+        done = process("summary", "good.yaml", "broken.yaml", env=os.environ | environment)
+        assert b"\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colours_where_they_are_not_wanted(variable):
+    shown = on_a_terminal("summary", "good.yaml", env=os.environ | {"TERM": "xterm"} | variable)
+    assert "Linear" in shown
+    assert not re.search(r"\x1b\[(\d+;)*(3|4|9|10)[0-7]", shown)
+
+
+def on_a_terminal(*arguments, **options):
+    """What the command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cnncalc", *arguments]
+    subprocess.run(command, stdin=theirs, stdout=theirs, stderr=theirs, check=False, **options)
+    os.close(theirs)
+    found = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # the end, on Linux
+            chunk = b""
+        if not chunk:
+            os.close(ours)
+            return found.decode()
+        found += chunk
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/zero", "", "-", "good.yaml/x", "good"])
+def test_strange_names_of_specs(name):
+    done = process("summary", name, input=b"", timeout=60)
+    assert done.returncode in (1, 2)
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.count(b"\n") >= 2
+
+
+@pytest.mark.parametrize(
+    "value", ["", "abc", "{Linear: 3}", "[1, 2]", "$(9**9**9)", "-1", "1.5", "true", "~", "1e300"]
+)
+def test_any_value_for_a_variable(value):
+    result = run("summary", "good.yaml", "--set", f"c={value}")
+    assert result.exit_code == 1
+    assert "good.yaml:4:28: error CNN007 bad-value: out_features must be" in result.stderr

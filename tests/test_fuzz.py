@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from cnncalc import layers
+from cnncalc.language.builder import Settings
 from cnncalc.pipeline import analyse, load
 from cnncalc.render import machine, table, text, tree
 from cnncalc.source import Source
@@ -70,6 +71,8 @@ YAML_LIKE = st.lists(st.one_of(WORDS, st.text(max_size=4)), max_size=30).map("".
 def answers(data):
     """Compute and render the bytes in every way; returns the report."""
     loaded = load(Source("net.yaml", data))
+    for variant in loaded.spec.variants.values() if loaded.spec else ():
+        analyse(loaded, Settings(variant=variant))
     report = analyse(loaded)
     assert report.rows or report.problems or loaded.spec
     machine.to_json(report)

@@ -6,6 +6,7 @@ import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 
 import click
 
@@ -65,11 +66,9 @@ def group() -> None:
 def main() -> None:
     """Run the command line; no mistake of the user shows a traceback.
 
-    A broken pipe ends quietly, Ctrl-C with exit code 130.
+    A broken pipe ends quietly, Ctrl-C with exit code 130, output that cannot be written with 2.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may lack bars and tree lines
+    _open_streams()
     try:
         code = group.main(prog_name="cnncalc", standalone_mode=False)
         sys.stdout.flush()
@@ -79,6 +78,26 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         code = 0
+    except OSError as error:
+        _discard_output()
+        click.echo(f"Error: cannot write the output: {error.strerror or error}", err=True)
+        code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_streams() -> None:
+    """Put the null device in place of closed streams; let a terminal lack bars and tree lines."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            null = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open to the end
+            setattr(sys, name, null)
+        elif mode == "w" and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _discard_output() -> None:
+    """Keep Python from failing again when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

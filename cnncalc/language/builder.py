@@ -103,9 +103,10 @@ class _Builder:
         self.file_variables(bare)
         found: dict[str, Tensor] = {}
         for name, node in self.spec.inputs:
-            shape = self.settings.inputs.get(name) or self.evaluator.checked(
-                node, ListOf(positive), "input", bare, "such as [3, 224, 224]: C, H, W, no batch"
-            )
+            shape: Any = self.settings.inputs.get(name)
+            if shape is None and node is not None:
+                help = "such as [3, 224, 224]: C, H, W, no batch"
+                shape = self.evaluator.checked(node, ListOf(positive), "input", bare, help)
             found[name] = self.assembler.input(name, None if shape is UNKNOWN else shape)
         return found
 

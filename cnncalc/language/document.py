@@ -24,7 +24,7 @@ from cnncalc.language import scalars
 from cnncalc.language.decoding import decode, split_lines
 from cnncalc.language.nodes import Mapping, Node, Scalar, Sequence
 from cnncalc.language.scalars import quote
-from cnncalc.language.syntax import TAB, TAB_HELP, explain
+from cnncalc.language.syntax import TAB, TAB_HELP, explain, uncut
 from cnncalc.problem import Problem, Span
 
 __all__ = ["Document", "Mapping", "Node", "Scalar", "Sequence", "parse"]
@@ -37,7 +37,8 @@ SMALLEST = "the smallest spec: {cnncalc: 1, input: [3, 32, 32], layers: [Flatten
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _TAB_INDENTED = re.compile(r"(?:^|(?<=[\r\n])) *\t")
-_GLUED = re.compile(r"[A-Za-z_]\w*:[^\s:]")
+_GLUED = re.compile(r"([A-Za-z_]\w*)(:(?=[^\s:])|\s*=\s*)(\S.*)")
+_OPENED = re.compile(r"\$?\(|[A-Za-z_][\w.]*\(")
 
 
 class Document(NamedTuple):
@@ -90,7 +91,7 @@ class _Composer:
         self.lost = False  # the text says something that the nodes cannot show
         self.depth = 0
         self.flow: Any = None  # the start event of the [] or {} that we are directly in
-        self.cut = 0  # parentheses still open in an expression that a comma has cut
+        self.cut = 0  # parentheses still open in something that a comma has cut
         self.tabs = bool(_TAB_INDENTED.search(text))
 
     def document(self) -> Node | None:
@@ -207,9 +208,11 @@ class _Composer:
             help = "write the entries out, or use 'defaults'"
             self._lose("the merge key '<<' is not supported", span, help)
             return None
-        if _GLUED.match(text):
-            help = f"write '{text.replace(':', ': ', 1)}'"
-            self._lose(f"no space after the ':' in {quote(text)}", span, help, "CNN001")
+        glued = _GLUED.fullmatch(text)
+        if glued:
+            key, sign, value = glued.groups()
+            what = "no space after the ':'" if sign == ":" else "'=' instead of ': '"
+            self._lose(f"{what} in {quote(text)}", span, f"write '{key}: {value}'", "CNN001")
         if self._properties(event):
             return Scalar(text, text, span, True)
         value, reason, _, _ = scalars.resolve(text)
@@ -230,18 +233,18 @@ class _Composer:
         self._lose(f"a key must be a string, not a {kind}", node.span)
 
     def _in_pieces(self, text: str, span: Span) -> bool:
-        """Whether this is part of an expression that was cut by a comma; reported at its start."""
+        """Whether this is part of something that was cut by a comma; reported at its start."""
         if self.cut:
             self.cut = max(self.cut + _open_parentheses(text), 0)
             return True
-        if not text.startswith("$(") or _open_parentheses(text) <= 0:
+        if "(" not in text or _open_parentheses(text) <= 0 or not _OPENED.match(text):
             return False
         self.cut = _open_parentheses(text)
-        sign = self.lines[span.end_line - 1][span.end_column - 1 :].lstrip()[:1]
-        message = f"'{sign or ','}' cuts the expression {quote(text)} short"
+        sign = self.lines[span.end_line - 1][span.end_column - 1 :].lstrip()[:1] or ","
+        what = "the expression " if text.startswith("$") else ""
+        message = f"'{sign}' cuts {what}{quote(text)} short"
         kind = "list" if type(self.flow) is SequenceStartEvent else "mapping"
-        help = f"quote it, or write the {kind} on separate lines"
-        self._lose(message, span, help, "CNN001")
+        self._lose(message, span, uncut(text, kind), "CNN001")
         return True
 
     def _properties(self, event: Any) -> bool:
@@ -258,9 +261,12 @@ class _Composer:
         return event.tag in ("!", "tag:yaml.org,2002:str")
 
     def _complain(self, error: Exception) -> None:
-        if not self.cut:  # else it stumbles over a piece of the expression reported already
-            bracket = self.flow and self.flow.start_mark
-            self.problems.append(explain(self.lines, self.file, error, bracket))
+        bracket = self.flow and self.flow.start_mark
+        problem = explain(self.lines, self.file, error, bracket)
+        known = {one.span.line for one in self.problems if one.code == problem.code}
+        # it may stumble over what is reported already
+        if not self.cut and problem.span.line not in known:
+            self.problems.append(problem)
 
     def _report(
         self, message: str, span: Span, help: str | None = None, code: str = "CNN006"

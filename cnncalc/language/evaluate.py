@@ -5,6 +5,7 @@ A value that could not be had is UNKNOWN, which flows on without a second proble
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Dict
 from typing import Any, NamedTuple
 
@@ -14,9 +15,13 @@ from cnncalc.graph import calls
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.language.expression import UNKNOWN, ExpressionError, evaluate, is_expression
 from cnncalc.language.forms import REFERENCE_HELP, TYPE_NAME, is_reference, kind
+from cnncalc.language.scalars import resolve
 from cnncalc.language.scope import Context
 from cnncalc.layer import quoted
 from cnncalc.problem import Problem, Span
+
+_TERM = r"\(*[\w.]+\)*"
+_ARITHMETIC = re.compile(rf"{_TERM}(\s*(\*\*?|//?|%|\+|\s-\s)\s*{_TERM})+")
 
 
 class Argument(NamedTuple):
@@ -104,7 +109,7 @@ class Evaluator:
         except ValueError as error:
             expected = str(error) or kind.expected(0)
             message = f"{what} must be {expected}, not {quoted(value)}{origin(node)}"
-            self.report("CNN007", message, node.span, context, help)
+            self.report("CNN007", message, node.span, context, hint(value, context) or help)
             return UNKNOWN
 
     def arguments(self, node: Node | None, context: Context, owner: str) -> Arguments:
@@ -141,6 +146,19 @@ class Evaluator:
         return Argument(self.value(node, context), node.span, key)
 
 
+def hint(value: Any, context: Context) -> str | None:
+    """What was probably meant by text that stands where something else is needed."""
+    if not isinstance(value, str) or len(value) > 60:
+        return None
+    if value in context.variables():
+        return f"write ${value} for the variable"
+    if not isinstance(resolve(value).value, str):
+        return f"write {value} without quotes"
+    if re.fullmatch(r"\([^()]*,[^()]*\)", value):
+        return f"write a list: [{value[1:-1]}]"
+    return f"write $({value})" if _ARITHMETIC.fullmatch(value) else None
+
+
 def origin(node: Node) -> str:
     """The expression that gave a value, to follow the value in a message."""
     if isinstance(node, Scalar) and isinstance(node.value, str) and is_expression(node.value):
@@ -151,6 +169,9 @@ def origin(node: Node) -> str:
 def _within(node: Scalar, start: int, end: int) -> Span:
     """The part of a scalar that an expression's problem is about."""
     span = node.span
-    if not node.plain or span.line != span.end_line or end <= start:
-        return span
+    width = span.end_column - span.column
+    quote = 0 if node.plain else 1
+    if span.line != span.end_line or end <= start or width != len(node.text) + 2 * quote:
+        return span  # with escapes, nothing is where it seems
+    start, end = start + quote, end + quote
     return Span(span.file, span.line, span.column + start, span.line, span.column + end)

@@ -16,11 +16,25 @@ from cnncalc.language.expression import UNKNOWN
 from cnncalc.language.instantiate import Instantiator
 from cnncalc.language.references import References
 from cnncalc.language.scope import BROKEN, Context, Flow, Missing, Tensor, Tensors
-from cnncalc.language.spec import Apply, Block, Branches, Group, Item, Items, Loop, Spec, Unreadable
+from cnncalc.language.spec import (
+    Apply,
+    Block,
+    Branches,
+    Group,
+    Item,
+    Items,
+    Loop,
+    Spec,
+    Unreadable,
+    bound_by,
+)
 from cnncalc.layer import quoted
 
 MAX_ITEMS = 1_000_000
 MAX_DEPTH = 50
+
+
+SEVERAL_HELP = "name them, as in 'name: [a, b]', and refer to those"
 
 
 class Expectation(NamedTuple):
@@ -32,7 +46,7 @@ class Expectation(NamedTuple):
 
 
 class Expander:
-    """Writes out the items of one spec: `assembler` has the nodes, `expectations` their promises."""
+    """Writes out the items of one spec; `assembler` has the nodes, `expectations` the promises."""
 
     def __init__(self, spec: Spec, evaluator: Evaluator) -> None:
         self.spec, self.evaluator, self.report = spec, evaluator, evaluator.report
@@ -58,7 +72,9 @@ class Expander:
             outputs = self.conditional(item, context, path)
         else:
             outputs = self.loop(item, item.loop, context, path)
-        if outputs is not None and item.names:
+        if outputs is None:
+            self.mark_absent(item, context)
+        elif item.names:
             self.references.bind_all(item, outputs, context)
 
     def loop(self, item: Item, loop: Loop, context: Context, path: str) -> list[Tensor] | None:
@@ -104,7 +120,6 @@ class Expander:
         if item.condition is not None:
             kept = self.evaluator.checked(item.condition, flag, "if", context)
             if kept is False:
-                self.mark_absent(item, context)
                 return None
         if item.repeat is None:
             return self.single(item, context, path, "")
@@ -117,15 +132,13 @@ class Expander:
         for copy in range(1 if copies is UNKNOWN else copies):
             inside = context._replace(bound=Tensors(context.bound))
             outputs = self.single(item, inside, path, f"[{copy}]")
-        if outputs is None:
-            self.mark_absent(item, context)
         return outputs
 
     def mark_absent(self, item: Item, context: Context) -> None:
         """Remember why the names of an item that was left out are not bound."""
-        where = f"on line {item.span.line}"
-        for name in item.names:
-            context.bound.absent[name.text] = f"'{name.text}' is not there: its item {where} is off"
+        for name in bound_by(item):
+            reason = f"'{name.text}' is not there: the item on line {item.span.line} is left out"
+            context.bound.absent[name.text] = reason
 
     def single(self, item: Item, context: Context, path: str, copy: str) -> list[Tensor] | None:
         """Expand one copy of an item; returns its outputs."""
@@ -171,7 +184,7 @@ class Expander:
         context.flow.push(
             outputs[0]
             if len(outputs) == 1
-            else Missing("the item before has several outputs", "refer to them by their names")
+            else Missing("the item before has several outputs", SEVERAL_HELP)
         )
         return outputs
 
@@ -303,7 +316,8 @@ class Expander:
         if len(tensors) != max(1, len(inputs)):
             wanted = f"{len(inputs)} inputs ({', '.join(inputs)})" if inputs else "one input"
             message = f"block {name.text} takes {wanted}, not {len(tensors)}"
-            self.report("CNN005", message, name.span, context)
+            help = f"write 'from:' with {len(inputs)} names of tensors" if len(inputs) > 1 else None
+            self.report("CNN005", message, name.span, context, help)
             tensors = [BROKEN] * max(1, len(inputs))
         label = str(Invoked(name.text, given._replace(primary=None)))
         if given.primary:

@@ -9,7 +9,7 @@ from typing import TypeGuard
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.language.spec import Invocation
 from cnncalc.problem import Problem, Span
-from cnncalc.suggest import nearest
+from cnncalc.suggest import did_you_mean, nearest
 
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
@@ -18,10 +18,14 @@ REFERENCE_HELP = "write prev, prev2, input, or the 'name:' of an earlier item"
 
 
 class Forms:
-    """Reads small forms; wrong ones are reported, and left out of the result."""
+    """Reads small forms; wrong ones are reported, and left out of the result.
+
+    `types` are the names of layers and blocks, for suggestions.
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.types: tuple[str, ...] = ()
 
     def report(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         """Add a problem."""
@@ -40,12 +44,12 @@ class Forms:
                     found.setdefault(near, value)
         return found
 
-    def mapping(self, node: Node | None, what: str) -> Mapping | None:
+    def mapping(self, node: Node | None, what: str, help: str | None = None) -> Mapping | None:
         """The node if it is a mapping; null and nothing are None."""
         if isinstance(node, Mapping):
             return node
         if node is not None and not is_null(node):
-            self.report("CNN007", f"{what} must be a mapping, not {kind(node)}", node.span)
+            self.report("CNN007", f"{what} must be a mapping, not {kind(node)}", node.span, help)
         return None
 
     def entries(self, keys: Dict[str, Node], key: str) -> tuple[tuple[Scalar, Node], ...]:
@@ -69,8 +73,9 @@ class Forms:
     def identifier(self, scalar: Scalar, what: str) -> bool:
         """Whether the scalar may name a tensor, variable, argument or branch."""
         if not IDENTIFIER.fullmatch(scalar.text):
-            shown = kind(scalar) if scalar.text else "nothing"
-            message = f"{shown} cannot be the name of {article(what)} {what}"
+            message = f"'{scalar.text}' cannot be the name of {article(what)} {what}"
+            if scalar.value is None:
+                message = f"{article(what)} {what} must have a name, not {scalar.text or 'nothing'}"
             help = "names are lower case: a letter or '_', then letters, digits and '_'"
             self.report("CNN007", message, scalar.span, help)
             return False
@@ -117,7 +122,8 @@ class Forms:
         elif isinstance(node, Mapping) and len(node.entries) == 1:
             name, value = node.entries[0]
         else:
-            self.report("CNN007", f"{what} must be a layer, not {kind(node)}", node.span)
+            help = did_you_mean(node.text, self.types) if isinstance(node, Scalar) else None
+            self.report("CNN007", f"{what} must be a layer, not {kind(node)}", node.span, help)
             return None
         return Invocation(name, value)
 

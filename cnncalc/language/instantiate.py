@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc import layers
 from cnncalc.language.document import parse, plain
-from cnncalc.language.evaluate import Argument, Arguments, Evaluator
+from cnncalc.language.evaluate import Argument, Arguments, Evaluator, hint
 from cnncalc.language.expression import UNKNOWN
 from cnncalc.language.keras import argument_help, argument_twin, type_help, type_twin
 from cnncalc.layer import Layer, LayerError, required
@@ -109,7 +109,8 @@ class Instantiator:
         except LayerError as error:
             place = merged.get(error.argument or "")
             span = place.span if place else name.span
-            problem = self.report(error.code, error.message, span, context, error.help)
+            help = error.help or (hint(place.value, context) if place else None)
+            problem = self.report(error.code, error.message, span, context, help)
             return Made(type_name, problem=problem)
         return Made(type_name, layer, problem, repaired=problem is not None)
 
@@ -171,6 +172,7 @@ class Instantiator:
     ) -> None:
         """Put the arguments and then the `vars` of a block call into the context of its items."""
         written, guessed = self.block_arguments(block, name, given, caller)
+        lacking = []
         for key, default in block.args:
             if key.text in written:
                 inside.names[key.text] = written[key.text].value
@@ -178,8 +180,9 @@ class Instantiator:
                 inside.names[key.text] = self.evaluator.value(default, inside)
             else:
                 inside.names[key.text] = UNKNOWN
-                if not guessed:
-                    self.lacking(key, name, caller)
+                lacking.append(key)
+        if lacking and not guessed:
+            self.lacking(lacking, name, caller)
         for key, node in block.vars:
             inside.names[key.text] = self.evaluator.value(node, inside)
 
@@ -202,11 +205,11 @@ class Instantiator:
                 written[near] = one
         return written, bool(strange or given.problem)
 
-    def lacking(self, key: Scalar, name: Scalar, caller: Context) -> None:
-        """Report a block argument that has no default and was not given."""
-        message = f"block {name.text} needs '{key.text}'"
-        help = f"declared on line {key.span.line}: {key.text} is required"
-        self.report("CNN005", message, name.span, caller, help)
+    def lacking(self, keys: list[Scalar], name: Scalar, caller: Context) -> None:
+        """Report block arguments that have no default and were not given."""
+        names = " and ".join(f"'{key.text}'" for key in keys)
+        help = f"declared on line {keys[0].span.line} as required"
+        self.report("CNN005", f"block {name.text} needs {names}", name.span, caller, help)
 
 
 def from_text(text: str) -> Layer:

@@ -6,7 +6,7 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping as Dict
+from collections.abc import Mapping as Dict
 
 from cnncalc import layers
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
@@ -14,13 +14,19 @@ from cnncalc.language.forms import TYPE_NAME, is_null, kind
 from cnncalc.language.items import ItemReader
 from cnncalc.language.keras import type_help
 from cnncalc.language.spec import Block, Head, Items, Spec, Variant
-from cnncalc.problem import Problem, Span
+from cnncalc.problem import Problem
 from cnncalc.suggest import did_you_mean
 
 FILE_KEYS = (
     *("cnncalc", "name", "description", "source", "input", "inputs", "vars", "defaults", "blocks"),
     *("layers", "heads", "outputs", "loss", "expect", "budget", "variants", "lint"),
 )
+
+NEEDED = {
+    "cnncalc": "'cnncalc: 1' for the version of the grammar",
+    "input": "the shape of one image as 'input: [3, 224, 224]'",
+    "layers": "the network as a list under 'layers:'",
+}
 
 
 def read(root: Node, file: str) -> tuple[Spec, tuple[Problem, ...]]:
@@ -38,13 +44,14 @@ class _FileReader(ItemReader):
             self.report("CNN007", message, root.span)
             return self.empty(file)
         keys = self.keys(root, FILE_KEYS, "a spec")
-        self.version(root, keys)
-        if "layers" not in keys:
-            self.report("CNN005", "'layers' is missing", _start(root))
-        elif is_null(keys["layers"]) or keys["layers"] == Sequence((), keys["layers"].span):
-            self.report("CNN005", "'layers' is empty", keys["layers"].span)
+        self.version(keys)
+        self.missing(root, keys)
+        written = keys.get("layers")
+        nothing = isinstance(written, Sequence) and not written.items
+        if written and (nothing or is_null(written)):
+            help = "such as [Flatten, {Linear: 10}]"
+            self.report("CNN005", "'layers' is empty", written.span, help)
         blocks = {b.name.text: b for b in self.blocks(keys.get("blocks"))}
-        self.types += tuple(blocks)
         outputs = keys.get("outputs")
         variants = [self.variant(key, node) for key, node in self.entries(keys, "variants")]
         return Spec(
@@ -65,13 +72,24 @@ class _FileReader(ItemReader):
             variants={v.name.text: v for v in variants if v},
         )
 
-    def version(self, root: Mapping, keys: Dict[str, Node]) -> None:
+    def missing(self, root: Mapping, keys: Dict[str, Node]) -> None:
+        """Report the keys that every file needs, all at once."""
+        lacking = [key for key in NEEDED if key not in keys]
+        if "inputs" in keys and "input" in lacking:
+            lacking.remove("input")
+        if lacking:
+            names = " and ".join(f"'{key}'" for key in lacking)
+            message = f"{names} {'is' if len(lacking) == 1 else 'are'} missing"
+            help = "write " + " and ".join(NEEDED[key] for key in lacking)
+            first = root.entries[0][0] if root.entries else root
+            self.report("CNN005", message, first.span, help)
+
+    def version(self, keys: Dict[str, Node]) -> None:
         """The grammar version must be the one that is read here."""
         written = keys.get("cnncalc")
         if written is None:
-            help = "start the file with 'cnncalc: 1'"
-            self.report("CNN005", "'cnncalc' is missing", _start(root), help)
-        elif not isinstance(written, Scalar) or written.value != 1 or written.value is True:
+            return
+        if not isinstance(written, Scalar) or written.value != 1 or written.value is True:
             message = f"grammar version must be 1, not {kind(written)}"
             self.report("CNN007", message, written.span)
 
@@ -81,18 +99,25 @@ class _FileReader(ItemReader):
         nothing = Items((), True)
         return Spec(file, {}, (), (), {}, {}, nothing, (), None, None, None, None, {})
 
-    def inputs(self, root: Mapping, keys: Dict[str, Node]) -> tuple[tuple[str, Node], ...]:
+    def inputs(self, root: Mapping, keys: Dict[str, Node]) -> tuple[tuple[str, Node | None], ...]:
+        """The shapes of the inputs by name, None for one that was not understood."""
         one, several = root.key("input"), root.key("inputs")
         if one and several:
             self.report("CNN002", "'input' and 'inputs' exclude each other", several.span)
         if "inputs" in keys and (several or not one):
-            entries = self.identifiers(self.entries(keys, "inputs"), "input")
+            help = "write the shape of a single input as 'input: [3, 224, 224]'"
+            given = self.mapping(keys["inputs"], "inputs", help)
+            if is_null(keys["inputs"]) or (given and not given.entries):
+                self.report("CNN005", "'inputs' is empty", keys["inputs"].span, help)
+            entries = self.identifiers(given.entries if given else (), "input")
             return tuple((key.text, node) for key, node in entries)
-        if "input" in keys:
-            return (("input", keys["input"]),)
-        help = "write the shape of one image, such as 'input: [3, 224, 224]'"
-        self.report("CNN005", "'input' is missing", _start(root), help)
-        return ()
+        written = keys.get("input")
+        if isinstance(written, Mapping):
+            message = "input must be a list of sizes, not a mapping"
+            help = "such as [3, 224, 224]; several inputs stand under 'inputs', by name"
+            self.report("CNN007", message, written.span, help)
+            return (("input", None),)
+        return (("input", written),) if written else ()
 
     def defaults(self, keys: Dict[str, Node]) -> dict[str, tuple[Scalar, Mapping]]:
         found = {}
@@ -108,19 +133,37 @@ class _FileReader(ItemReader):
                 found[key.text] = (key, given)
         return found
 
-    def blocks(self, node: Node | None) -> Iterable[Block]:
+    def blocks(self, node: Node | None) -> list[Block]:
+        """The definitions; the names of all are known before any body is read."""
         mapping = self.mapping(node, "blocks")
-        entries = mapping.entries if mapping else ()
-        self.types += tuple(key.text for key, _ in entries)
-        for key, body in entries:
-            if not TYPE_NAME.fullmatch(key.text):
-                help = "block names start with a capital letter, and have letters and digits only"
-                self.report("CNN007", f"'{key.text}' cannot be the name of a block", key.span, help)
-            elif layers.find(key.text) is not None:
-                message = f"'{key.text}' is the name of a layer type"
-                self.report("CNN007", message, key.span, "give the block another name")
-            elif (given := self.mapping(body, f"block {key.text}")) is not None:
-                yield self.block(key, given)
+        found = []
+        for key, body in mapping.entries if mapping else ():
+            given = self.block_body(key, body)
+            if given is None:
+                self.unreadable[key.text] = self.problems[-1]
+                continue
+            found.append((key, given))
+            arguments = given.get("args")
+            if isinstance(arguments, Mapping):
+                self.block_arguments[key.text] = tuple(k.text for k, _ in arguments.entries)
+        self.types += tuple(key.text for key, _ in found)
+        return [self.block(key, given) for key, given in found]
+
+    def block_body(self, key: Scalar, body: Node) -> Mapping | None:
+        """What is written in a block, if that and its name are as they should be."""
+        if not TYPE_NAME.fullmatch(key.text):
+            help = "block names start with a capital letter, and have letters and digits only"
+            self.report("CNN007", f"'{key.text}' cannot be the name of a block", key.span, help)
+            return None
+        if layers.find(key.text) is not None:
+            message = f"'{key.text}' is the name of a layer type"
+            self.report("CNN007", message, key.span, "give the block another name")
+            return None
+        what = f"block {key.text}"
+        help = "such as {args: {out: required}, layers: [...]}"
+        if is_null(body):
+            self.report("CNN005", f"{what} is empty", key.span, help)
+        return self.mapping(body, what, help)
 
     def block(self, name: Scalar, node: Mapping) -> Block:
         keys = self.keys(node, ("inputs", "args", "vars", "layers"), f"block {name.text}")
@@ -144,7 +187,8 @@ class _FileReader(ItemReader):
         elif len(found := self.references(keys["from"], "from")) == 1:
             source = found[0]
         elif len(found) > 1:
-            self.report("CNN005", "a head starts from one tensor", found[1].span)
+            message = f"a head starts from one tensor, not {len(found)}"
+            self.report("CNN005", message, found[1].span)
         return Head(name, source, keys.get("train_only"), self.items(keys.get("layers")))
 
     def variant(self, name: Scalar, node: Node) -> Variant | None:
@@ -158,8 +202,3 @@ class _FileReader(ItemReader):
             self.mapping(keys.get("expect"), "expect"),
             self.mapping(keys.get("budget"), "budget"),
         )
-
-
-def _start(root: Mapping) -> Span:
-    """Where a file begins, for what is missing in it."""
-    return root.entries[0][0].span if root.entries else root.span

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 from cnncalc.language.document import Scalar
 from cnncalc.language.evaluate import Evaluator
 from cnncalc.language.scope import BROKEN, Context, Missing, Tensor
@@ -56,8 +58,9 @@ class References:
         if len(outputs) == 1 and context.is_unknown(outputs[0]):
             outputs = outputs * len(item.names)
         if len(item.names) != len(outputs):
-            message = f"{len(item.names)} names for {len(outputs)} outputs"
-            help = "write as many: name: [a, b]" if len(outputs) > 1 else "write one name"
+            message = f"{_counted(item.names, 'name')} for {_counted(outputs, 'output')}"
+            listed = ", ".join("abcdefghijklmnopqrstuvwxyz"[: len(outputs)])
+            help = f"write as many: name: [{listed}]" if len(outputs) > 1 else "write one name"
             self.report("CNN005", message, item.names[0].span, context, help)
             outputs = [BROKEN] * len(item.names)
         for name, tensor in zip(item.names, outputs, strict=True):
@@ -73,3 +76,7 @@ class References:
         context.bound.bound[name.text] = tensor
         if isinstance(tensor, int):
             self.value_names.setdefault(tensor, name.text)
+
+
+def _counted(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

@@ -57,7 +57,7 @@ class Tensors:
             if name in place.bound:
                 return place.bound[name]
             if name in place.absent:
-                return Missing(place.absent[name])
+                return Missing(place.absent[name], "bind the name on every way that leads here")
             place = place.outer
         return None
 

@@ -117,7 +117,7 @@ class Spec(NamedTuple):
 
     file: str
     texts: Dict[str, str]
-    inputs: tuple[tuple[str, Node], ...]
+    inputs: tuple[tuple[str, Node | None], ...]
     vars: tuple[tuple[Scalar, Node], ...]
     defaults: Dict[str, tuple[Scalar, Mapping]]
     blocks: Dict[str, Block]
@@ -138,12 +138,17 @@ class Spec(NamedTuple):
             yield from _names(head.items)
 
 
+def bound_by(item: Item) -> Iterator[Scalar]:
+    """Every name that an item binds, and those inside it."""
+    yield from item.names
+    if isinstance(item.head, Group):
+        yield from _names(item.head.items)
+    elif isinstance(item.head, Branches):
+        for branch in item.head.branches:
+            if isinstance(branch.body, Items):
+                yield from _names(branch.body)
+
+
 def _names(items: Items) -> Iterator[Scalar]:
     for item in items.items:
-        yield from item.names
-        if isinstance(item.head, Group):
-            yield from _names(item.head.items)
-        elif isinstance(item.head, Branches):
-            for branch in item.head.branches:
-                if isinstance(branch.body, Items):
-                    yield from _names(branch.body)
+        yield from bound_by(item)

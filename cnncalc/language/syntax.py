@@ -18,6 +18,7 @@ TAB_HELP = "indent with spaces"
 
 _BARE_LAYER = re.compile(r"( *- +)([A-Z][A-Za-z0-9]*) *(#.*)?")
 _KEY = re.compile(r"( +)([\w-]+)[ \t]*:(?![^\s])")
+_BRACES_BEHIND = re.compile(r" *(?:- +)*([A-Za-z]\w*) *\{")
 _TOKEN = re.compile(r"[\w$]+|.")
 
 
@@ -44,6 +45,16 @@ def explain(lines: Sequence[str], file: str, error: Exception, bracket: Any) -> 
         if problem:
             return problem
     return page.problem(text, complaint.line, complaint.column)
+
+
+def uncut(text: str, kind: str) -> str:
+    """The help for the first piece of what a comma has cut, in a list or mapping (`kind`)."""
+    if text.startswith("$"):
+        return f"quote it, or write the {kind} on separate lines"
+    if text.startswith("("):
+        return "write a list, such as [3, 3]"
+    name = text.partition("(")[0].rpartition(".")[2]
+    return f"write '{name}: {{...}}', with arguments by name"
 
 
 class _Complaint(NamedTuple):
@@ -188,6 +199,11 @@ def _known(page: _Page) -> Problem | None:
 
 def _colon(page: _Page) -> Problem:
     before = page.line(page.error.line)[: page.error.column]
+    bare = _BRACES_BEHIND.match(before)
+    if bare:
+        message = f"expected ':' after '{bare.group(1)}'"
+        help = f"write '{bare.group(1)}: {{'"
+        return page.problem(message, page.error.line, bare.start(1), len(bare.group(1)), help)
     if re.search(r":\s", before):
         return page.here("a second ':' in one value", "put a value with ': ' in quotes")
     help = "check the indentation, and that the line above ends as it should"

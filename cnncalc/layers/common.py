@@ -26,7 +26,9 @@ def check_rank(layer: Layer, x: Shape) -> None:
         return
     name = type(layer).__name__
     right: str | None
-    if 2 <= len(x) <= 4 and name.endswith("d"):
+    if len(x) == layer.rank + 2 and x[0] == 1:
+        right = f"a shape is of one image, without the batch: {list(x[1:])}"
+    elif 2 <= len(x) <= 4 and name.endswith("d"):
         right = f"did you mean '{name[:-2]}{len(x) - 1}d'?"
     else:
         right = f"{name} comes before Flatten, or after Unflatten" if len(x) == 1 else None
