@@ -62,7 +62,7 @@ def analyse(
         ()
         if variant
         else [(rows[e.value], e.expect) for e in built.expectations if e.value in rows],
-        changed=bool(settings.inputs or settings.variables),
+        changed=bool(settings.inputs or settings.variables or built.wrong),
     )
     problems = merged((*built.problems, *checked.problems))
     return replace(found, checks=checked.checks, problems=problems)

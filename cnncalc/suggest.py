@@ -7,11 +7,16 @@ from collections.abc import Iterable
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like `name`, ignoring case and underscores; None when nothing is near."""
-    from difflib import get_close_matches  # paid for only by a mistake
+    from difflib import SequenceMatcher, get_close_matches  # paid for only by a mistake
 
+    form = _form(name)
     by_form = {_form(candidate): candidate for candidate in candidates}
-    found = get_close_matches(_form(name), by_form, n=1, cutoff=0.7)
-    return by_form[found[0]] if found else None
+    found = get_close_matches(form, by_form, n=3, cutoff=0.7)
+
+    def likeness(one: str) -> tuple[float, bool]:
+        return SequenceMatcher(None, one, form).ratio(), one[:1] == form[:1]
+
+    return by_form[max(found, key=likeness)] if found else None
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:

@@ -469,7 +469,8 @@ def test_a_network_stops_growing_at_the_limits(monkeypatch):
 def test_an_item_with_an_unknown_modifier_is_computed_but_not_sure():
     report = compute(spec("- ReLU:\n  repaet: 3\n- Flatten"))
     assert [p.help for p in report.problems] == ["did you mean 'repeat'?"]
-    assert [row.assumed for row in report.rows] == [True, True]
+    assert [row.node.type for row in report.rows] == ["ReLU"] * 3 + ["Flatten"]
+    assert [row.assumed for row in report.rows] == [True] * 4
     assert report.totals.params is None
 
 

@@ -110,7 +110,7 @@ class Assembler:
     ) -> tuple[tuple[Shape | None, ...], bool, Problem | None]:
         """The shapes of the outputs, whether they are assumed, and the layer's problem."""
         known = [self.values[index] for index in inputs]
-        assumed = made.repaired or any(value.assumed for value in known)
+        assumed = made.repaired or context.unsure or any(value.assumed for value in known)
         shapes = [value.shape for value in known if value.shape is not None]
         if made.layer is None or len(shapes) < len(known):
             return (None,), assumed, made.problem

@@ -23,7 +23,7 @@ from cnncalc.language.spec import (
     Variant,
 )
 from cnncalc.layer import Layer, LayerError, Shape
-from cnncalc.problem import Problem
+from cnncalc.problem import Level, Problem
 from cnncalc.suggest import did_you_mean
 
 
@@ -41,6 +41,11 @@ class Built(NamedTuple):
     graph: Graph
     problems: tuple[Problem, ...]
     expectations: tuple[Expectation, ...]
+
+    @property
+    def wrong(self) -> bool:
+        """Whether there is an error, so that no number is sure."""
+        return any(problem.level is Level.ERROR for problem in self.problems)
 
 
 def build(spec: Spec, settings: Settings | None = None) -> Built:

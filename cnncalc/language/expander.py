@@ -87,6 +87,7 @@ class Expander:
                 Scope("for", label, here, item.span, context.scope),
                 names=context.names | row,
                 bound=Tensors(context.bound),
+                unsure=context.unsure or UNKNOWN in row.values(),
             )
             outputs = self.conditional(item, inside, here) or outputs
         return outputs
@@ -121,6 +122,7 @@ class Expander:
             kept = self.evaluator.checked(item.condition, flag, "if", context)
             if kept is False:
                 return None
+            context = context._replace(unsure=context.unsure or kept is UNKNOWN)
         if item.repeat is None:
             return self.single(item, context, path, "")
         copies = self.evaluator.checked(item.repeat, natural, "repeat", context)
@@ -129,8 +131,9 @@ class Expander:
             self.report("CNN008", message, item.repeat.span, context)
             raise FullError
         outputs = None
+        unsure = context.unsure or copies is UNKNOWN
         for copy in range(1 if copies is UNKNOWN else copies):
-            inside = context._replace(bound=Tensors(context.bound))
+            inside = context._replace(bound=Tensors(context.bound), unsure=unsure)
             outputs = self.single(item, inside, path, f"[{copy}]")
         return outputs
 

@@ -112,11 +112,11 @@ class _Checker:
         by_name |= {row.node.name: row for row in self.report.rows if row.node.name}
         for key, one in self.entries(node, "layers"):
             row = by_name.get(key.text)
-            if row is None:
+            if row is not None:
+                self.layer(one, row, key.text)
+            elif not self.changed:
                 help = did_you_mean(key.text, [name for name in by_name if name])
                 self.problem("CNN104", f"no layer is called '{key.text}'", key.span, help)
-            else:
-                self.layer(one, row, key.text)
 
     def layer(self, node: Node, row: Row, name: str) -> None:
         computed: dict[str, Any] = {

@@ -67,35 +67,36 @@ class Forms:
     def identifiers(
         self, entries: Iterable[tuple[Scalar, Node]], what: str
     ) -> tuple[tuple[Scalar, Node], ...]:
-        """The entries whose keys may be names."""
-        return tuple((key, node) for key, node in entries if self.identifier(key, what))
+        """The entries, whose keys should be names; wrong ones are reported and kept."""
+        found = tuple(entries)
+        for key, _ in found:
+            self.identifier(key, what)
+        return found
 
-    def identifier(self, scalar: Scalar, what: str) -> bool:
-        """Whether the scalar may name a tensor, variable, argument or branch."""
+    def identifier(self, scalar: Scalar, what: str) -> None:
+        """Report a scalar that may not name a tensor, variable, argument or branch."""
         if not IDENTIFIER.fullmatch(scalar.text):
             message = f"'{scalar.text}' cannot be the name of {article(what)} {what}"
             if scalar.value is None:
                 message = f"{article(what)} {what} must have a name, not {scalar.text or 'nothing'}"
             help = "names are lower case: a letter or '_', then letters, digits and '_'"
             self.report("CNN007", message, scalar.span, help)
-            return False
-        if scalar.text in REFERENCES:
+        elif scalar.text in REFERENCES:
             message = f"'{scalar.text}' is a word of the grammar"
             help = f"give the {what} another name"
             self.report("CNN007", message, scalar.span, help)
-            return False
-        return True
 
     def names(self, node: Node, what: str) -> tuple[Scalar, ...]:
-        """One name or a list of them."""
+        """One name or a list of them; wrong ones are reported and kept."""
         nodes = node.items if isinstance(node, Sequence) else (node,)
         found = []
         for one in nodes:
             if not isinstance(one, Scalar):
                 message = f"{article(what)} {what} must be a name, not {kind(one)}"
                 self.report("CNN007", message, one.span)
-            elif self.identifier(one, what):
-                found.append(one)
+                continue
+            self.identifier(one, what)
+            found.append(one)
         return tuple(found)
 
     def references(self, node: Node, what: str) -> tuple[Scalar, ...]:

@@ -35,12 +35,14 @@ class Made(NamedTuple):
 
 
 class Instantiator:
-    """Makes the layers of one spec."""
+    """Makes the layers of one spec; `stray` are defaults of types that do not exist."""
 
     def __init__(self, spec: Spec, evaluator: Evaluator) -> None:
         self.spec, self.evaluator = spec, evaluator
         self.report = evaluator.report
         self._defaults: dict[str, dict[str, Argument]] = {}
+        stray = [entry[1] for name, entry in spec.defaults.items() if layers.find(name) is None]
+        self.stray = {key.text for mapping in stray for key, _ in mapping.entries}
 
     def layer(self, name: Scalar, given: Arguments, inputs: int, context: Context) -> Made:
         """The layer that was written, with the file's defaults, for that many inputs."""
@@ -98,7 +100,7 @@ class Instantiator:
             written[layer_type.primary] = given.primary
         merged = self.defaults(type_name, context) | written
         lacking = [key for key in required(layer_type) if key not in merged]
-        if lacking and problem is None:
+        if lacking and problem is None and not self.stray.issuperset(lacking):
             message = f"{type_name} needs {' and '.join(repr(key) for key in lacking)}"
             example = layer_type.examples[0].text
             problem = self.report("CNN005", message, name.span, context, f"such as {example}")

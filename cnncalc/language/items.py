@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping as Dict
+from collections.abc import Mapping as Dict
 
-from cnncalc import layers
+from cnncalc.language.corrections import Corrections
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
-from cnncalc.language.forms import IDENTIFIER, TYPE_NAME, Forms, is_null, is_text, kind
+from cnncalc.language.forms import IDENTIFIER, TYPE_NAME, is_null, is_text, kind
 from cnncalc.language.scalars import quote
 from cnncalc.language.spec import (
     Apply,
@@ -19,22 +19,10 @@ from cnncalc.language.spec import (
     Loop,
     Unreadable,
 )
-from cnncalc.problem import Problem
-from cnncalc.suggest import did_you_mean
-
-HEADS = ("layers", "branches", "apply")
-MODIFIERS = ("name", "from", "repeat", "for", "in", "if", "merge", "trainable", "expect")
-RESERVED = ("share", "import")
 
 
-class ItemReader(Forms):
-    """Reads items; `unreadable` are the blocks that were not understood, and why."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.types = layers.names()
-        self.unreadable: dict[str, Problem] = {}
-        self.block_arguments: dict[str, tuple[str, ...]] = {}
+class ItemReader(Corrections):
+    """Reads items."""
 
     def items(self, node: Node | None) -> Items:
         """The value of a `layers:` key: a list of items, one item, or null for none."""
@@ -54,15 +42,15 @@ class ItemReader(Forms):
             self.report("CNN007", f"an item cannot be {kind(node)}", node.span, help)
             return Item(Unreadable(kind(node), self.problems[-1]), node.span)
         before = len(self.problems)
-        node = self.gathered(node)
-        key = self.head_key(node)
+        first = node.entries[0][0] if node.entries else Scalar(None, "{}", node.span, True)
+        node = self.corrected(node)
+        key = self.head_key(node, first, known=len(self.problems) > before)
         doubt = self.problems[-1] if len(self.problems) > before else None
         keys = {k.text: value for k, value in node.entries}
         head = self.item_head(key, node, keys) if key else None
-        first = key or next((one for one, _ in node.entries), None)
         return Item(
-            head=head or Unreadable(first.text if first else "{}", self.problems[-1]),
-            span=(first or node).span,
+            head=head or Unreadable((key or first).text, self.problems[-1]),
+            span=(key or first).span,
             names=self.names(keys["name"], "tensor") if "name" in keys else (),
             sources=self.references(keys["from"], "from") if "from" in keys else None,
             loop=self.loop(node, keys),
@@ -83,74 +71,17 @@ class ItemReader(Forms):
         self.report("CNN002", message, node.span, self.meant(node.text))
         return Unreadable(node.text, self.problems[-1])
 
-    def meant(self, text: str, others: tuple[str, ...] = ()) -> str | None:
-        """The help for text that is no name: `relu`, `nn.ReLU` or `Conv2d(3, 64, 3)`."""
-        name = text.partition("(")[0].rpartition(".")[2]
-        layer_type = layers.find(name)
-        if layer_type is None:
-            return did_you_mean(name, (*others, *self.types))
-        if text.endswith(")") and not text.endswith("()"):
-            return f"write arguments by name, such as {layer_type.examples[0].text}"
-        return f"write '{name}'"
-
-    def gathered(self, node: Mapping) -> Mapping:
-        """The item, with arguments that stand beside their layer put under it; that is reported."""
-        heads = [key for key, _ in node.entries if TYPE_NAME.fullmatch(key.text)]
-        known = self.arguments(heads[0].text) if len(heads) == 1 else ()
-        strange = [key for key, _ in node.entries if key.text in known]
-        beside = [key for key in strange if key.text not in MODIFIERS]
-        if not beside:
-            return node
-        head, names = heads[0], " and ".join(f"'{key.text}'" for key in beside)
-        single = len(beside) == 1
-        words = "is an argument" if single else "are arguments"
-        help = f"indent further than '{head.text}', or write it in its braces"
-        message = (
-            f"{names} {words} of {head.text}, {'not a modifier' if single else 'not modifiers'}"
-        )
-        self.report("CNN002", message, beside[0].span, help)
-        moved = [entry for entry in node.entries if entry[0] in beside]
-        rest = [entry for entry in node.entries if entry[0] not in beside]
-        entries = [(key, _with(value, moved) if key is head else value) for key, value in rest]
-        return Mapping(tuple(entries), node.span)
-
-    def arguments(self, name: str) -> Iterable[str]:
-        """What may be written under a layer type or block."""
-        layer_type = layers.find(name)
-        return layer_type.arguments if layer_type else self.block_arguments.get(name, ())
-
-    def head_key(self, node: Mapping) -> Scalar | None:
-        """The one key that says what the item is; reports every other key that is no modifier."""
-        heads: list[Scalar] = []
-        unknown = False
-        for key, _ in node.entries:
-            if key.text in HEADS or key.text in self.unreadable or TYPE_NAME.fullmatch(key.text):
-                heads.append(key)
-            elif key.text not in MODIFIERS:
-                self.unknown_key(key)
-                unknown = True
+    def head_key(self, node: Mapping, first: Scalar, *, known: bool) -> Scalar | None:
+        """The one key that says what the item is; `known` is whether something wrong was found."""
+        heads = [key for key, _ in node.entries if self.is_head(key.text)]
         if len(heads) > 1:
             message = f"one item holds both '{heads[0].text}' and '{heads[1].text}'"
             self.report("CNN002", message, heads[1].span, "start a new item with '- '")
             return None
-        if not heads and not unknown:
-            first = node.entries[0][0] if node.entries else None
+        if not heads and not known:
             help = "an item needs one layer, block, 'layers', 'branches' or 'apply'"
-            self.report("CNN005", "nothing to compute here", (first or node).span, help)
+            self.report("CNN005", "nothing to compute here", first.span, help)
         return heads[0] if heads else None
-
-    def unknown_key(self, key: Scalar) -> None:
-        """Report a key of an item that means nothing."""
-        if key.text in RESERVED:
-            self.report("CNN002", f"'{key.text}' is reserved for a later version", key.span)
-            return
-        help = self.meant(key.text, (*HEADS, *MODIFIERS))
-        self.report(
-            "CNN002",
-            f"'{key.text}' is neither a layer, a block nor a modifier",
-            key.span,
-            help or "modifiers: " + ", ".join(MODIFIERS),
-        )
 
     def item_head(
         self, key: Scalar, node: Mapping, keys: Dict[str, Node]
@@ -186,8 +117,9 @@ class ItemReader(Forms):
             self.report("CNN005", "'branches' has no branch", key.span, help)
         if node is None or not node.entries:
             return None
-        found = [Branch(name, self.branch(value)) for name, value in node.entries]
-        return Branches(tuple(b for b in found if self.identifier(b.name, "branch")), merge, key)
+        entries = self.identifiers(node.entries, "branch")
+        found = [Branch(name, self.branch(value)) for name, value in entries]
+        return Branches(tuple(found), merge, key)
 
     def branch(self, node: Node) -> Items | Scalar | None:
         """The body of a branch: a reference, nothing, or items."""
@@ -208,13 +140,3 @@ class ItemReader(Forms):
         help = "a loop is 'for: n' with 'in: [1, 2, 3]'"
         self.report("CNN005", f"'{present}' needs '{missing}' beside it", key.span, help)
         return None
-
-
-def _with(value: Node, moved: list[tuple[Scalar, Node]]) -> Node:
-    """What stands after a head, with more arguments; a scalar or list stays as it is."""
-    if is_null(value):
-        return Mapping(tuple(moved), value.span)
-    if not isinstance(value, Mapping):
-        return value
-    new = [entry for entry in moved if value.get(entry[0].text) is None]
-    return Mapping((*value.entries, *new), value.span)

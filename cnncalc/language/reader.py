@@ -10,12 +10,12 @@ from collections.abc import Mapping as Dict
 
 from cnncalc import layers
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
-from cnncalc.language.forms import TYPE_NAME, is_null, kind
+from cnncalc.language.forms import TYPE_NAME, is_null, is_text, kind
 from cnncalc.language.items import ItemReader
 from cnncalc.language.keras import type_help
 from cnncalc.language.spec import Block, Head, Items, Spec, Variant
 from cnncalc.problem import Problem
-from cnncalc.suggest import did_you_mean
+from cnncalc.suggest import did_you_mean, nearest
 
 FILE_KEYS = (
     *("cnncalc", "name", "description", "source", "input", "inputs", "vars", "defaults", "blocks"),
@@ -129,7 +129,7 @@ class _FileReader(ItemReader):
                     key.span,
                     type_help(key.text) or did_you_mean(key.text, layers.names()),
                 )
-            elif (given := self.mapping(node, f"defaults of {key.text}")) is not None:
+            if (given := self.mapping(node, f"defaults of {key.text}")) is not None:
                 found[key.text] = (key, given)
         return found
 
@@ -172,10 +172,21 @@ class _FileReader(ItemReader):
         return Block(
             name=name,
             inputs=self.names(keys["inputs"], "input") if "inputs" in keys else (),
-            args=self.identifiers(self.entries(keys, "args"), "argument"),
+            args=self.declared(keys),
             vars=self.identifiers(self.entries(keys, "vars"), "variable"),
             items=self.items(keys.get("layers")),
         )
+
+    def declared(self, keys: Dict[str, Node]) -> tuple[tuple[Scalar, Node], ...]:
+        """The arguments of a block with their defaults; a misspelt `required` is reported."""
+        found = []
+        for key, node in self.identifiers(self.entries(keys, "args"), "argument"):
+            if is_text(node) and node.text != "required" and nearest(node.text, ["required"]):
+                message = f"the default of '{key.text}' is the text '{node.text}'"
+                self.report("CNN002", message, node.span, "did you mean 'required'?")
+                node = node._replace(value="required", text="required")
+            found.append((key, node))
+        return tuple(found)
 
     def head(self, name: Scalar, node: Node) -> Head:
         self.identifier(name, "head")

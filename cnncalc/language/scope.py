@@ -84,7 +84,7 @@ class Context(NamedTuple):
     """A place in the expansion; also the environment in which expressions are evaluated.
 
     `input` is the first input of the block (or model); `inputs` its names for them, if any, which
-    then replace the word `input`.
+    then replace the word `input`. `unsure` says that the place may not exist at all.
     """
 
     values: list[Value]
@@ -100,6 +100,7 @@ class Context(NamedTuple):
     frozen: bool = False
     head: str | None = None
     train_only: bool = False
+    unsure: bool = False
 
     def inside(self, scope: Scope | None, **changes: Any) -> Context:
         """The context one level further in."""
