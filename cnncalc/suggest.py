@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MOST_CANDIDATES = 1_000
+"""A search among more would take seconds in a file with many mistakes."""
+
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like `name`, ignoring case and underscores; None when nothing is near."""
@@ -11,6 +14,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
     form = _form(name)
     by_form = {_form(candidate): candidate for candidate in candidates}
+    if len(by_form) > MOST_CANDIDATES:
+        return None
     found = get_close_matches(form, by_form, n=3, cutoff=0.7)
 
     def likeness(one: str) -> tuple[float, bool]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cnncalc.language import expression, expression_syntax
-from cnncalc.language.arithmetic import OPERATORS, OperandError, combine
+from cnncalc.language.arithmetic import OPERATORS, OperandError, bounded, combine
 from cnncalc.language.expression import (
     UNKNOWN,
     Environment,
@@ -649,3 +649,9 @@ LEAVES = st.sampled_from(
 @given(st.recursive(LEAVES, _grown, max_leaves=8))
 def test_any_expression_gives_a_value_or_an_expression_error(text: str) -> None:
     check_bounded(f"$({text})")
+
+
+def test_lists_of_lists_are_counted_whole() -> None:
+    """Ten of ten, nine times over, would be 10^9 entries."""
+    with pytest.raises(OperandError, match="a list of 12,002 entries"):
+        bounded([list(range(6000)), list(range(6000))])

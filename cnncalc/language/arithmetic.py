@@ -52,9 +52,14 @@ def bounded(value: Value) -> Value:
         raise OperandError(
             f"a string of {len(value):,} characters; the limit is {MAXIMUM_CHARACTERS:,}"
         )
-    if isinstance(value, list) and len(value) > MAXIMUM_ENTRIES:
-        raise OperandError(f"a list of {len(value):,} entries; the limit is {MAXIMUM_ENTRIES:,}")
+    if isinstance(value, list) and (entries := _entries(value)) > MAXIMUM_ENTRIES:
+        raise OperandError(f"a list of {entries:,} entries; the limit is {MAXIMUM_ENTRIES:,}")
     return value
+
+
+def _entries(value: list[Value]) -> int:
+    """Entries of a list with those of the lists in it, which keep the limit themselves."""
+    return sum(1 + (_entries(one) if isinstance(one, list) else 0) for one in value)
 
 
 def number(value: Value, what: str) -> Number:

@@ -21,6 +21,9 @@ class References:
     def __init__(self, spec: Spec, evaluator: Evaluator) -> None:
         self.spec, self.report = spec, evaluator.report
         self.value_names: dict[int, str] = {}
+        self.first_bound: dict[str, Scalar] = {}
+        for bound in spec.bound_names():
+            self.first_bound.setdefault(bound.text, bound)
 
     def resolve(self, reference: Scalar, context: Context) -> Tensor:
         """The tensor that a reference means; what it cannot mean is reported."""
@@ -39,12 +42,12 @@ class References:
 
     def elsewhere(self, name: str, reference: Scalar) -> str:
         """Why a name that is bound somewhere is not visible."""
-        for bound in self.spec.bound_names():
-            if bound.text == name:
-                later = (bound.span.line, bound.span.column) > reference.span[1:3]
-                why = "is bound later" if later else "belongs to another scope"
-                return f": the one on line {bound.span.line} {why}"
-        return ""
+        bound = self.first_bound.get(name)
+        if bound is None:
+            return ""
+        later = (bound.span.line, bound.span.column) > reference.span[1:3]
+        why = "is bound later" if later else "belongs to another scope"
+        return f": the one on line {bound.span.line} {why}"
 
     def usable(self, tensor: Tensor, span: Span, context: Context) -> Tensor:
         """The tensor; one that is missing is reported where it is needed."""
