@@ -5,10 +5,15 @@ Shapes leave the batch out: `(C, *spatial)` or `(features,)`. Counts are of one 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, dataclass_transform
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, dataclass_transform
 
 from cnncalc.argument import REQUIRED, Argument, Kind, argument
 from cnncalc.window import Window
+
+if TYPE_CHECKING:
+    from cnncalc.kernels.mode import Array, Finish, Mode, Wants
 
 Shape = tuple[int, ...]
 
@@ -83,6 +88,8 @@ class Layer:
     """Whether the output shares the memory of the input (in eval mode)."""
     declared: ClassVar[bool] = False
     """Whether its numbers are taken from the spec, so that nothing can prove them."""
+    finishes: ClassVar[bool] = False
+    """Whether `forward` applies `mode.finish`."""
     ignored: ClassVar[tuple[str, ...]] = ()
     """Arguments of torch that are accepted and have no effect on any number."""
     examples: ClassVar[list[Example]]
@@ -179,6 +186,50 @@ class Layer:
     def windows(self, *xs: Shape) -> tuple[Window, ...]:
         """The window on each input; only a type that broadcasts some of them overrides this."""
         return (self.window(*xs),) * len(xs)
+
+    def forward(self, weights: Mapping[str, Array], *xs: Array, mode: Mode) -> tuple[Any, Any]:
+        """The output for inputs (N, *shape), and what `backward` needs of it.
+
+        `weights` holds the arrays of `params`. A type with several outputs gives a tuple of them.
+        What is kept is what `saved` declares, and None where `mode.save` is off. Works on real and
+        on complex numbers, where gates are those of the real part (for complex-step derivatives).
+        """
+        raise NotImplementedError
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Any, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Any, dict[str, Array]]:
+        """The gradients of the input and of the weights, for the gradient `dy` of the output.
+
+        A type with several inputs gives a tuple of gradients, one with several outputs takes a
+        tuple. `saved` is what `forward` gave, of the same mode. A gradient that is not wanted may
+        be None, or left out. `dy` may be written to where `mode.overwrite` says so.
+        """
+        raise NotImplementedError
+
+    @property
+    def fusible(self) -> bool:
+        """Whether `finish` can stand for `forward` in eval mode."""
+        return False
+
+    def finish(self, weights: Mapping[str, Array], others: Sequence[Array]) -> Finish:
+        """What does the same as `forward` in eval mode, to the bit, piece by piece and in place.
+
+        `others` are the inputs beside the one that is overwritten, which has the output's shape.
+        """
+        raise NotImplementedError
+
+    def initial(self, name: str, shape: Shape, generator: Any) -> Array:
+        """Random values of a parameter or buffer, in float64: He for weights, so that values stay.
+
+        Factors of one axis lie around 1, biases around 0. Source: He et al. 2015, Delving deep
+        into rectifiers.
+        """
+        if len(shape) > 1:
+            return generator.normal(0.0, (2.0 / prod(shape[1:])) ** 0.5, shape)
+        if name in ("bias", "running_mean"):
+            return generator.normal(0.0, 0.1, shape)
+        return generator.uniform(0.5, 1.5, shape)
 
 
 def attribute(name: str) -> str:

@@ -26,8 +26,11 @@ ALLOWED = {
     "window": set(),
     "argument": set(),
     "quantity": set(),
-    "layer": {"argument", "window"},
-    "layers": CONTRACT,
+    "lazy_numpy": set(),
+    "kernels": {"lazy_numpy"},
+    "layer": {"argument", "window", "kernels"},
+    "layers": CONTRACT | {"kernels", "lazy_numpy"},
+    "engine": {"analysis", "graph", "kernels", "layer", "layers", "problem", "window"},
     "graph": {"layer", "problem"},
     "language": set(),
     **dict.fromkeys(YAML, YAML | {"problem"}),
@@ -87,7 +90,8 @@ GUARDED = {
     "yaml": {"language/document.py"},
     "click": {"cli"},
     "rich": {"render/table.py"},
-    "numpy": set(),
+    "numpy": {"engine/", "lazy_numpy.py"},
+    "threadpoolctl": {"engine/"},
 }
 
 COMMANDS = {

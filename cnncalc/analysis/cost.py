@@ -40,13 +40,14 @@ def costs(graph: Graph, gradients: frozenset[int] | None = None) -> tuple[Cost |
     return tuple(_cost(graph, node, gradients) for node in graph.nodes)
 
 
-def requiring_gradients(graph: Graph) -> frozenset[int]:
+def requiring_gradients(graph: Graph, *, inputs: bool = False) -> frozenset[int]:
     """The values whose gradient a training step computes.
 
     Those between a trainable weight and an output: the gradient of the model's input is not
-    computed, nor anything upstream of the first trainable weight, nor where no output follows.
+    computed unless `inputs` asks for it, nor anything upstream of the first trainable weight, nor
+    where no output follows.
     """
-    found: set[int] = set()
+    found = set(graph.inputs.values()) if inputs else set()
     for node in graph.nodes:
         if not found.isdisjoint(node.inputs) or trains(graph, node):
             found.update(node.outputs)

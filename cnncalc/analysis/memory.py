@@ -31,7 +31,7 @@ def inference_peak(graph: Graph) -> Peak | None:
     sizes = _sizes(graph, nodes)
     if sizes is None or not nodes:
         return None
-    bases = _bases(graph, nodes, training=False)
+    bases = bases_of(graph, nodes, training=False)
     results = {output.value for output in graph.inference_outputs()}
     if not results.union(*(node.inputs for node in nodes)) <= bases.keys():
         return None  # it reads what exists in training only
@@ -58,10 +58,10 @@ def training_memory(graph: Graph, gradients: frozenset[int] | None = None) -> Tr
         return None
     if gradients is None:
         gradients = requiring_gradients(graph)
-    bases = _bases(graph, graph.nodes, training=True)
+    bases = bases_of(graph, graph.nodes, training=True)
     kept: set[int] = set()
     own_bytes = own_elements = batch_elements = 0
-    for saved, inputs, outputs in _saved(graph, gradients):
+    for saved, inputs, outputs in kept_tensors(graph, gradients):
         if saved.tensor in ("input", "output"):
             tensors = inputs if saved.tensor == "input" else outputs
             kept.add(bases[tensors[saved.which]])
@@ -76,7 +76,7 @@ def training_memory(graph: Graph, gradients: frozenset[int] | None = None) -> Tr
     return Training(saved_elements, own_bytes, batch_elements, working)
 
 
-def _saved(
+def kept_tensors(
     graph: Graph, gradients: frozenset[int]
 ) -> Iterator[tuple[Saved, tuple[int, ...], tuple[int, ...]]]:
     """What each layer and the loss keep, and of which inputs and outputs."""
@@ -108,7 +108,7 @@ def _sizes(graph: Graph, nodes: Iterable[Node]) -> dict[int, int] | None:
     return sizes
 
 
-def _bases(graph: Graph, nodes: Iterable[Node], *, training: bool) -> dict[int, int]:
+def bases_of(graph: Graph, nodes: Iterable[Node], *, training: bool) -> dict[int, int]:
     """The value that owns the memory of each value."""
     bases = {index: index for index in graph.inputs.values()}
     for node in nodes:

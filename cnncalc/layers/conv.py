@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 from cnncalc.argument import Integer, OneOf, Padding, Pair, PerAxis, argument, flag, positive
+from cnncalc.kernels import unshared
+from cnncalc.kernels.convolution import Steps, convolve, input_gradient, weight_gradient
+from cnncalc.kernels.mode import Array, Finish, Mode, Region, Wants
+from cnncalc.kernels.padding import padded, padded_gradient
 from cnncalc.layer import (
     SAVES_INPUT_FOR_WEIGHTS,
     Example,
@@ -18,6 +24,8 @@ from cnncalc.layer import (
 from cnncalc.layers.common import check_rank, divides, window_output
 from cnncalc.window import Sliding, Transposed, Window
 
+PADDING = {"zeros": "constant"} | {name: name for name in ("reflect", "replicate", "circular")}
+
 
 class ConvNd(Layer, abstract=True):
     """What all convolutions share.
@@ -25,6 +33,8 @@ class ConvNd(Layer, abstract=True):
     Output size of an axis: floor((N + P_before + P_after - d (F - 1) - 1) / S) + 1
     (Dumoulin and Visin 2016, A guide to convolution arithmetic, relationship 15).
     """
+
+    finishes = True
 
     out_channels: int = argument(positive)
     kernel_size: tuple[int, ...] = argument(PerAxis(positive))
@@ -113,6 +123,56 @@ class ConvNd(Layer, abstract=True):
     def window(self, x: Shape) -> Window:
         axes = zip(self.kernel_size, self.stride, self.dilation, self.pads, strict=True)
         return tuple(Sliding(f, s, d, before) for f, s, d, (before, _) in axes)
+
+    @property
+    def steps(self) -> Steps:
+        """How the windows lie on the input."""
+        return Steps(self.stride, self.dilation)
+
+    def padded(self, x: Array) -> Array:
+        """The input with its padding."""
+        return padded(x, self.pads, PADDING[self.padding_mode])
+
+    def forward(
+        self, weights: Mapping[str, Array], x: Array, *, mode: Mode
+    ) -> tuple[Array, Array | None]:
+        finish = with_bias(weights.get("bias"), mode.finish)
+        y = convolve(self.padded(x), weights["weight"], self.steps, self.groups, mode, finish)
+        return y, x if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array | None, dict[str, Array]]:
+        dx, found, weight = None, {}, weights["weight"]
+        x = self.padded(saved)
+        if wants.weights:
+            found["weight"] = weight_gradient(
+                x, dy, self.kernel_size, self.steps, self.groups, mode
+            )
+            if "bias" in weights:
+                found["bias"] = bias_gradient(dy)
+        if wants.inputs:
+            dx = input_gradient(dy, weight, x.shape[2:], self.steps, self.groups, mode)
+            dx = padded_gradient(dx, self.pads, PADDING[self.padding_mode])
+        return dx, found
+
+
+def with_bias(bias: Array | None, finish: Finish | None) -> Finish | None:
+    """What adds the bias to each piece of the output, before what else is done to it."""
+    if bias is None:
+        return finish
+
+    def biased(y: Array, region: Region) -> None:
+        y += bias[region.channels, None]
+        if finish is not None:
+            finish(y, region)
+
+    return biased
+
+
+def bias_gradient(dy: Array) -> Array:
+    """The gradient of a bias for each channel: the sum over images and positions."""
+    return dy.sum(axis=(0, *range(2, dy.ndim)))
 
 
 class Conv1d(ConvNd):
@@ -268,6 +328,48 @@ class ConvTransposeNd(Layer, abstract=True):
         axes = zip(self.kernel_size, self.stride, self.dilation, self.padding, strict=True)
         return tuple(Transposed(f, s, d, before) for f, s, d, (before, _) in axes)
 
+    @property
+    def steps(self) -> Steps:
+        """How the windows of the convolution lie whose transpose this is."""
+        return Steps(self.stride, self.dilation)
+
+    def written(self, n: tuple[int, ...]) -> tuple[int, ...]:
+        """Positions that the windows of n inputs write, before any cropping: (N-1)S + d(F-1) + 1."""
+        axes = zip(n, self.kernel_size, self.stride, self.dilation, strict=True)
+        return tuple((size - 1) * s + d * (f - 1) + 1 for size, f, s, d in axes)
+
+    @property
+    def crops(self) -> tuple[Pair, ...]:
+        """What is added (cropped, where negative) behind and before what the windows write."""
+        axes = zip(self.padding, self.output_padding, strict=True)
+        return tuple((-before, extra - after) for (before, after), extra in axes)
+
+    def forward(
+        self, weights: Mapping[str, Array], x: Array, *, mode: Mode
+    ) -> tuple[Array, Array | None]:
+        full = input_gradient(
+            x, weights["weight"], self.written(x.shape[2:]), self.steps, self.groups, mode
+        )
+        y = padded(full, self.crops)
+        if "bias" in weights:
+            y = y + weights["bias"].reshape(-1, *(1,) * self.rank)
+        return y, x if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array | None, dict[str, Array]]:
+        dx, found, weight = None, {}, weights["weight"]
+        full = padded_gradient(dy, self.crops)
+        if wants.weights:
+            found["weight"] = weight_gradient(
+                full, saved, self.kernel_size, self.steps, self.groups, mode
+            )
+            if "bias" in weights:
+                found["bias"] = bias_gradient(dy)
+        if wants.inputs:
+            dx = convolve(full, weight, self.steps, self.groups, mode)
+        return dx, found
+
 
 class ConvTranspose1d(ConvTransposeNd):
     """1-D transposed convolution of (C, L) into (out_channels, L').
@@ -334,10 +436,37 @@ class ConvTranspose3d(ConvTransposeNd):
 class LocallyConnectedNd(ConvNd, abstract=True):
     """A convolution whose weights are not shared: each output position has its own."""
 
+    finishes = False
+
     def params(self, x: Shape) -> dict[str, Parameter]:
         out = self.infer(x)
         weight = Parameter((*out, x[0] // self.groups, *self.kernel_size))
         return {"weight": weight} | ({"bias": Parameter(out)} if self.bias else {})
+
+    def initial(self, name: str, shape: Shape, generator: Any) -> Array:
+        values = super().initial(
+            name, (prod(shape[: self.rank + 1]), *shape[self.rank + 1 :]), generator
+        )
+        return values.reshape(shape)
+
+    def forward(
+        self, weights: Mapping[str, Array], x: Array, *, mode: Mode
+    ) -> tuple[Array, Array | None]:
+        weight = weights["weight"]
+        y = unshared.convolve(self.padded(x), weight, self.steps, self.groups, mode)
+        if "bias" in weights:
+            y += weights["bias"]
+        return y, x if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array | None, dict[str, Array]]:
+        x, weight = self.padded(saved), weights["weight"]
+        dx, dweight = unshared.gradients(x, weight, dy, self.steps, self.groups, mode)
+        found = {"weight": dweight}
+        if "bias" in weights:
+            found["bias"] = dy.sum(axis=0)
+        return padded_gradient(dx, self.pads, PADDING[self.padding_mode]), found
 
 
 class LocallyConnected1d(LocallyConnectedNd):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 from cnncalc.argument import LARGEST, Integer, ListOf, argument, flag, number, positive
+from cnncalc.kernels.matrix import product
+from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.layer import (
     SAVES_INPUT_FOR_WEIGHTS,
     Example,
@@ -68,6 +71,27 @@ class Linear(Layer):
 
     def window(self, x: Shape) -> Window:
         return (*(POINT,) * (len(x) - 2), Whole()) if len(x) > 1 else Reach.EVERYTHING
+
+    def forward(
+        self, weights: Mapping[str, Array], x: Array, *, mode: Mode
+    ) -> tuple[Array, Array | None]:
+        y = product(x.reshape(-1, x.shape[-1]), weights["weight"], mode)
+        if "bias" in weights:
+            y += weights["bias"]
+        return y.reshape(*x.shape[:-1], -1), x if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array | None, dict[str, Array]]:
+        dx, found, weight = None, {}, weights["weight"]
+        rows = dy.reshape(-1, dy.shape[-1])
+        if wants.weights:
+            found["weight"] = product(rows.T, saved.reshape(-1, saved.shape[-1]).T, mode)
+            if "bias" in weights:
+                found["bias"] = rows.sum(axis=0)
+        if wants.inputs:
+            dx = product(rows, weight.T, mode).reshape(saved.shape)
+        return dx, found
 
 
 class Reshaping(Moving, abstract=True):

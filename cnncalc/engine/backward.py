@@ -1,0 +1,152 @@
+"""The backward pass over a network, and the gradients that it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnncalc.engine.errors import EngineError
+from cnncalc.engine.forward import Forward, Setting
+from cnncalc.engine.plan import Plan, Stage
+from cnncalc.engine.step import Step
+from cnncalc.engine.weights import Array, Arrays, key, random_target
+from cnncalc.graph import Graph, Node
+from cnncalc.kernels.mode import Mode, Wants
+from cnncalc.layers.loss import Loss
+
+
+class Start(NamedTuple):
+    """The loss, if the network has one, and the gradient of each output, by value."""
+
+    loss: float | None
+    gradients: dict[int, Array]
+
+
+def start(
+    graph: Graph,
+    todo: Plan,
+    outputs: Arrays,
+    setting: Setting,
+    upstream: Arrays,
+    targets: Arrays,
+) -> Start:
+    """Where the backward pass starts from: the loss, or the gradients given, or random ones."""
+    losses: list[float] = []
+    found: dict[int, Array] = {}
+    for number, output in enumerate(todo.outputs):
+        if output.value not in todo.gradients:
+            continue
+        path = graph.values[output.value].path
+        y = outputs[path]
+        if isinstance(graph.loss, Loss):
+            target = targets.get(path)
+            if target is None:
+                seed = setting.seed + number
+                target = random_target(graph.loss, y.shape[1:], len(y), seed, y.real.dtype)
+            loss, found[output.value] = _loss(graph.loss, y, target, setting)
+            losses.append(loss)
+        elif path in upstream:
+            found[output.value] = _fitting(path, upstream[path], y)
+        else:
+            generator = np.random.default_rng((setting.seed, 3, number))
+            found[output.value] = generator.standard_normal(y.shape).astype(y.dtype)
+    return Start(sum(losses) if losses else None, found)
+
+
+def _fitting(path: str, gradient: Array, y: Array) -> Array:
+    if gradient.shape != y.shape:
+        shapes = f"{list(gradient.shape)}, and the output {list(y.shape)}"
+        raise EngineError(f"the gradient of {path} has the shape {shapes}")
+    return gradient.astype(y.dtype, copy=False)
+
+
+def _loss(loss: Loss, y: Array, target: Array, setting: Setting) -> tuple[Any, Array]:
+    mode = Mode(train=setting.train, workers=setting.workers)
+    value, saved = loss.forward({}, y, target, mode=mode)
+    dxs, _ = loss.backward({}, np.ones_like(value), saved, wants=Wants(), mode=mode)
+    return value.item(), dxs[0]
+
+
+class Backward:
+    """The gradients that are alive, by value.
+
+    `own` are those whose memory belongs to nobody else, so that it may be written to.
+    """
+
+    def __init__(self, forward: Forward, gradients: dict[int, Array]) -> None:
+        self.forward, self.gradients = forward, gradients
+        self.own: set[int] = set()
+
+    def run(self, todo: Plan) -> dict[str, Array]:
+        """Pass back through all stages; gives the gradients of the weights by key."""
+        found: dict[str, Array] = {}
+        for stage in reversed(todo.stages):
+            if stage.wants is not None:
+                found |= self._pass_through(stage, stage.wants, todo.gradients)
+        return found
+
+    def of_inputs(self) -> dict[str, Array]:
+        """The gradients of the network's inputs by name, as far as they were wanted."""
+        inputs = self.forward.graph.inputs
+        return {n: self.gradients[index] for n, index in inputs.items() if index in self.gradients}
+
+    def _pass_through(self, stage: Stage, wants: Wants, wanted: frozenset[int]) -> dict[str, Array]:
+        node, setting = stage.node, self.forward.setting
+        dys = self._take(node)
+        mode = Mode(
+            train=setting.train,
+            overwrite=setting.overwrite and self.own.issuperset(node.outputs),
+            seed=(setting.seed, stage.place),
+            workers=setting.workers,
+        )
+        dx, dweights = stage.layer.backward(
+            self.forward.weights(node),
+            dys[0] if len(dys) == 1 else dys,
+            self.forward.saved.pop(stage.place),
+            wants=wants,
+            mode=mode,
+        )
+        dxs = dx if isinstance(dx, tuple) else (dx,)
+        named = {key(node, name): gradient for name, gradient in dweights.items()}
+        if self.forward.watch is not None:
+            shown = tuple(
+                one if index in wanted else None
+                for index, one in zip(node.inputs, dxs, strict=True)
+            )
+            self.forward.watch(Step(node, shown, named, mode.tally.products, backward=True))
+        if wants.inputs:
+            self._give(node, dxs, dys, wanted)
+        return named if wants.weights else {}
+
+    def _take(self, node: Node) -> tuple[Array, ...]:
+        """The gradients of the outputs; zeros for a piece that nobody read."""
+        arrived = [self.gradients[i] for i in node.outputs if i in self.gradients]
+        batch, dtype = len(arrived[0]), arrived[0].dtype
+        values = self.forward.graph.values
+        return tuple(
+            self.gradients.pop(i)
+            if i in self.gradients
+            else np.zeros((batch, *(values[i].shape or ())), dtype)
+            for i in node.outputs
+        )
+
+    def _give(
+        self, node: Node, dxs: Sequence[Array], dys: Sequence[Array], wanted: frozenset[int]
+    ) -> None:
+        """Add to the gradients of the inputs."""
+        own = self.own.issuperset(node.outputs)
+        for place, (index, dx) in enumerate(zip(node.inputs, dxs, strict=True)):
+            if index not in wanted:
+                continue
+            if index not in self.gradients:
+                self.gradients[index] = dx
+                others = [*dxs[:place], *dxs[place + 1 :], *(() if own else dys)]
+                if not any(one is not None and np.may_share_memory(dx, one) for one in others):
+                    self.own.add(index)
+            elif index in self.own:
+                self.gradients[index] += dx
+            else:
+                self.gradients[index] = self.gradients[index] + dx
+                self.own.add(index)

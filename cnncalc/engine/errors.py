@@ -1,0 +1,11 @@
+"""What the engine refuses."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Why a network cannot be run, or with these arrays; `help` says what would be right."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.help = message, help

@@ -1,0 +1,98 @@
+"""The forward pass over a network."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from cnncalc.engine.errors import EngineError
+from cnncalc.engine.plan import Follower, Plan, Stage
+from cnncalc.engine.step import Step, Watch
+from cnncalc.engine.weights import Array, Arrays, key, node_parameters
+from cnncalc.graph import Graph, Node
+from cnncalc.kernels.mode import Finish, Mode, Region, Workers
+from cnncalc.layer import LayerError
+
+
+class Setting(NamedTuple):
+    """How all layers of a run are run."""
+
+    train: bool
+    seed: int
+    overwrite: bool
+    workers: Workers
+
+
+class Forward:
+    """The tensors that are alive: values that are still read, and what backward needs."""
+
+    def __init__(
+        self, graph: Graph, weights: Arrays, setting: Setting, watch: Watch | None
+    ) -> None:
+        self.graph, self.setting, self.watch = graph, setting, watch
+        self.all_weights = weights
+        self.values: dict[int, Array] = {}
+        self.saved: dict[int, Any] = {}
+        self.buffers: dict[str, Array] = {}
+
+    def run(self, todo: Plan, inputs: Arrays) -> dict[str, Array]:
+        """Run all stages; gives the outputs by path."""
+        self.values = {index: inputs[name] for name, index in self.graph.inputs.items()}
+        for stage in todo.stages:
+            self._pass_through(stage)
+        found = {
+            self.graph.values[output.value].path: self.values[output.value]
+            for output in todo.outputs
+        }
+        self.values = {}
+        return found
+
+    def weights(self, node: Node) -> dict[str, Array]:
+        """The node's own weights, by their names."""
+        return {
+            name: self.all_weights[key(node, name)] for name in node_parameters(self.graph, node)
+        }
+
+    def _finish(self, followers: tuple[Follower, ...]) -> Finish | None:
+        """What the layers that a stage takes over do, one after the other."""
+        found = [
+            follower.layer.finish(
+                self.weights(follower.node), [self.values[index] for index in follower.others]
+            )
+            for follower in followers
+        ]
+        if not found:
+            return None
+
+        def finish(y: Array, region: Region) -> None:
+            for one in found:
+                one(y, region)
+
+        return finish
+
+    def _pass_through(self, stage: Stage) -> None:
+        node, setting = stage.node, self.setting
+        mode = Mode(
+            train=setting.train,
+            save=setting.train or stage.wants is not None,
+            overwrite=setting.overwrite and stage.overwrite,
+            seed=(setting.seed, stage.place),
+            workers=setting.workers,
+            finish=self._finish(stage.followers),
+        )
+        weights = self.weights(node)
+        xs = [self.values[index] for index in node.inputs]
+        try:
+            y, saved = stage.layer.forward(weights, *xs, mode=mode)
+        except LayerError as error:
+            raise EngineError(f"{node.path}: {error.message}", error.help) from None
+        ys = y if isinstance(y, tuple) else (y,)
+        self.values.update(zip(stage.outputs, ys, strict=True))
+        if setting.train:
+            updates = stage.layer.updates(weights, saved, mode)
+            self.buffers |= {key(node, name): value for name, value in updates.items()}
+        if stage.wants is not None:
+            self.saved[stage.place] = saved
+        for index in stage.frees:
+            del self.values[index]
+        if self.watch is not None:
+            self.watch(Step(node, ys, {}, mode.tally.products, backward=False))

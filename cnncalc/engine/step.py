@@ -1,0 +1,27 @@
+"""What a run shows of itself while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cnncalc.engine.weights import Array, Arrays
+from cnncalc.graph import Node
+
+
+class Step(NamedTuple):
+    """What one node has just computed.
+
+    Forward: `arrays` are its outputs. Backward: they are the gradients of its inputs (None where
+    not wanted), and `weights` those of its weights, by key. `products` are the multiplications
+    with a weight that were performed.
+    """
+
+    node: Node
+    arrays: tuple[Array | None, ...]
+    weights: Arrays
+    products: int
+    backward: bool
+
+
+Watch = Callable[[Step], None]

@@ -1,0 +1,1 @@
+"""Numeric primitives that layer families share; NumPy is imported on first use."""

@@ -1,0 +1,358 @@
+"""Convolution as matrix products over tiles, and both of its gradients.
+
+The input values under the taps of a set of windows are copied into columns, (C x taps, positions),
+and one matrix product with the weight (out_channels, C x taps) gives the outputs. A transposed
+convolution is the input gradient of a convolution, and its gradients are the other two kernels.
+Every kernel takes the input with its padding.
+Source: Chellapilla et al. 2006, High performance convolutional neural networks (im2col).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+from cnncalc import lazy_numpy as np
+from cnncalc.kernels.mode import Array, Finish, Mode, Region
+
+TILE = 1 << 19
+"""Elements of a tile of columns: 2 MB of float32, about what the cache of a core holds."""
+SMALL = 512
+"""Positions below which an image alone keeps no thread busy: there, images go together."""
+
+Ints = tuple[int, ...]
+
+
+class Steps(NamedTuple):
+    """How windows lie on the input, for each axis."""
+
+    stride: Ints
+    dilation: Ints
+
+    def windows(self, n: Ints, kernel: Ints) -> Ints:
+        """How many windows fit on each axis of n: floor((n - d(F - 1) - 1) / S) + 1."""
+        axes = zip(n, kernel, self.stride, self.dilation, strict=True)
+        return tuple((size - d * (f - 1) - 1) // s + 1 for size, f, s, d in axes)
+
+
+class Part(NamedTuple):
+    """Output positions that are computed together: of which images, where, and counted in rows."""
+
+    images: slice
+    where: tuple[slice, ...]
+    flat: slice
+
+
+def parts(batch: int, out: Ints, most: int) -> Iterator[Part]:
+    """Cut all output positions into parts of at most `most` that follow each other.
+
+    Several whole images go together where they are small; a row is never cut.
+    """
+    together = most // prod(out)
+    if together > 1:
+        whole = tuple(slice(0, n) for n in out)
+        for images in blocks(batch, -(-batch // together)):
+            yield Part(images, whole, slice(0, prod(out)))
+        return
+    axis = next((a for a in range(len(out)) if prod(out[a + 1 :]) <= most), len(out) - 1)
+    row = prod(out[axis + 1 :])
+    pieces = blocks(out[axis], -(-out[axis] // max(1, most // row)))
+    for image in range(batch):
+        for number, outer in enumerate(product(*(range(n) for n in out[:axis]))):
+            for piece in pieces:
+                start, end = (number * out[axis] + i for i in (piece.start, piece.stop))
+                where = (*(slice(i, i + 1) for i in outer), piece)
+                yield Part(slice(image, image + 1), where, slice(start * row, end * row))
+
+
+def blocks(n: int, count: int) -> list[slice]:
+    """Cut a range of n into at most `count` of about equal size."""
+    step = -(-n // max(1, min(n, count)))
+    return [slice(first, min(first + step, n)) for first in range(0, n, step)]
+
+
+class Cut(NamedTuple):
+    """Input channels that one thread works on: some groups, or some channels of the only group."""
+
+    groups: slice
+    channels: slice
+
+
+class Windows:
+    """All windows of x (N, C, *n), as a view (N, groups, C / groups, *kernel, *out)."""
+
+    def __init__(self, x: Array, kernel: Ints, steps: Steps, groups: int) -> None:
+        batch, channels, *n = x.shape
+        self.kernel, self.groups, self.batch = kernel, groups, batch
+        self.channels = channels // groups
+        self.out = steps.windows(tuple(n), kernel)
+        self.taps, self.positions = prod(kernel), prod(self.out)
+        self.single = self.taps == prod(steps.stride) == 1 and x.flags.c_contiguous
+        inner = x.strides[2:]
+        self.view = np.lib.stride_tricks.as_strided(
+            x,
+            (batch, groups, self.channels, *kernel, *self.out),
+            (
+                *(x.strides[0], x.strides[1] * self.channels, x.strides[1]),
+                *(size * d for size, d in zip(inner, steps.dilation, strict=True)),
+                *(size * s for size, s in zip(inner, steps.stride, strict=True)),
+            ),
+        )
+
+    def parts(self, most: int) -> list[Part]:
+        """All positions in parts of at most so many."""
+        return list(parts(self.batch, self.out, most))
+
+    def cuts(self, count: int) -> list[Cut]:
+        """Groups, or channels where there is one group, in at most `count` shares."""
+        if self.groups > 1:
+            return [Cut(block, slice(0, self.channels)) for block in blocks(self.groups, count)]
+        return [Cut(slice(0, 1), block) for block in blocks(self.channels, count)]
+
+    def of(self, part: Part, cut: Cut) -> Array:
+        """The windows of a part: (groups, channels, *kernel, images, *positions)."""
+        where = (*part.where, *(slice(None),) * (len(self.out) - len(part.where)))
+        found = self.view[(part.images, cut.groups, cut.channels, ..., *where)]
+        return np.moveaxis(found, 0, 2 + len(self.kernel))
+
+    def columns(self, part: Part, cut: Cut, mode: Mode) -> Array:
+        """The values under the windows of a part: (groups, channels x taps, positions).
+
+        In scratch memory, or in that of x where windows are single elements.
+        """
+        found = self.of(part, cut)
+        if not (self.single and found.shape[2 + len(self.kernel)] == 1):
+            into = mode.workers.scratch(found.size, found.dtype, "columns").reshape(found.shape)
+            np.copyto(into, found)
+            found = into
+        return found.reshape(found.shape[0], found.shape[1] * self.taps, -1)
+
+    def outputs(self, y: Array, part: Part, cut: Cut, mode: Mode) -> Array:
+        """What y (N, groups, channels, positions) holds of a part: (groups, channels, positions).
+
+        In scratch memory where there are several images, else a view.
+        """
+        found = y[part.images, cut.groups, :, part.flat]
+        if len(found) > 1:
+            moved = np.moveaxis(found, 0, 2)
+            found = mode.workers.scratch(moved.size, y.dtype, "outputs").reshape(moved.shape)
+            np.copyto(found, moved)
+            return found.reshape(*found.shape[:2], -1)
+        return found[0]
+
+
+def convolve(
+    x: Array, weight: Array, steps: Steps, groups: int, mode: Mode, finish: Finish | None = None
+) -> Array:
+    """Cross-correlation of x (N, C, *n) with weight (out_channels, C / groups, *kernel).
+
+    `finish` is applied to each piece of the output.
+    """
+    windows = Windows(x, weight.shape[2:], steps, groups)
+    y = np.empty((len(x), len(weight), windows.positions), x.dtype)
+    matrix = weight.reshape(groups, len(weight) // groups, -1)
+    if groups == len(weight) == x.shape[1]:
+        _depthwise(windows, matrix, y, mode, finish)
+    elif windows.positions < SMALL:
+        _by_channels(windows, matrix, y, mode, finish)
+    else:
+        _by_positions(windows, matrix, y, mode, finish)
+    return y.reshape(len(x), len(weight), *windows.out)
+
+
+def _by_positions(
+    windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
+) -> None:
+    """Each thread computes all channels of some positions of one image."""
+    (everything,) = windows.cuts(1)
+
+    def job(part: Part) -> None:
+        into = y[part.images, :, part.flat]
+        columns = windows.columns(part, everything, mode)
+        mode.tally.matmul(matrix, columns, into.reshape(*matrix.shape[:2], -1))
+        if finish is not None:
+            finish(into, Region(part.images, slice(0, into.shape[1]), part.flat))
+
+    share = -(-windows.positions // mode.workers.threads)
+    most = share if windows.single else TILE // (windows.groups * matrix.shape[-1])
+    mode.workers.run(job, windows.parts(min(max(most, SMALL // 4), share)))
+
+
+def _by_channels(
+    windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
+) -> None:
+    """Each thread computes some channels of all positions of a few small images."""
+    for part in windows.parts(SMALL):
+        _products(matrix, _shared_columns(windows, part, mode), y, part, mode, finish)
+
+
+def _shared_columns(windows: Windows, part: Part, mode: Mode) -> Array:
+    """The columns of a part, copied by all threads."""
+    (everything,) = windows.cuts(1)
+    if windows.single and windows.batch == 1:
+        return windows.columns(part, everything, mode)
+    found = windows.of(part, everything)
+    into = mode.workers.scratch(found.size, found.dtype, "shared").reshape(found.shape)
+
+    def job(cut: Cut) -> None:
+        np.copyto(into[cut.groups, cut.channels], found[cut.groups, cut.channels])
+
+    mode.workers.run(job, windows.cuts(mode.workers.threads))
+    return into.reshape(windows.groups, windows.channels * windows.taps, -1)
+
+
+def _products(
+    matrix: Array, columns: Array, y: Array, part: Part, mode: Mode, finish: Finish | None
+) -> None:
+    """Write the outputs of some whole images, each thread some of the channels."""
+    groups, each, _ = matrix.shape
+    images, positions = part.images.stop - part.images.start, y.shape[2]
+
+    def job(block: tuple[slice, slice]) -> None:
+        left, right = matrix[block], columns[block[0]]
+        first = block[0].start * each + block[1].start
+        channels = slice(first, first + left.shape[0] * left.shape[1])
+        shape = (*left.shape[:2], images * positions)
+        into = mode.workers.scratch(prod(shape), y.dtype, "outputs").reshape(shape)
+        mode.tally.matmul(left, right, into)
+        found = y[part.images, channels]
+        found[...] = into.reshape(-1, images, positions).swapaxes(0, 1)
+        if finish is not None:
+            finish(found, Region(part.images, channels, part.flat))
+
+    if groups > 1:
+        cuts = [(block, slice(0, each)) for block in blocks(groups, mode.workers.threads)]
+    else:
+        cuts = [(slice(0, 1), block) for block in blocks(each, mode.workers.threads)]
+    mode.workers.run(job, cuts)
+
+
+def _depthwise(
+    windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
+) -> None:
+    """Each output channel reads one input channel: a sum over taps, a few channels at a time."""
+
+    def job(block: tuple[int, slice]) -> None:
+        image, channels = block
+        into = y[image, channels].reshape(-1, *windows.out)
+        term = mode.workers.scratch(into.size, y.dtype, "term").reshape(into.shape)
+        for number, (values, factor) in enumerate(_taps(windows, matrix, image, channels)):
+            np.multiply(values, factor, out=term if number else into)
+            if number:
+                np.add(into, term, out=into)
+            mode.tally.add(into.size)
+        if finish is not None:
+            images = slice(image, image + 1)
+            finish(y[images, channels], Region(images, channels, slice(0, windows.positions)))
+
+    mode.workers.run(job, _few_channels(windows))
+
+
+def _few_channels(windows: Windows) -> list[tuple[int, slice]]:
+    """Blocks of channels of one image that stay in the cache."""
+    count = -(-windows.groups * windows.positions // (TILE // 8))
+    cuts = blocks(windows.groups, max(count, 2))
+    return list(product(range(windows.batch), cuts))
+
+
+def _taps(
+    windows: Windows, matrix: Array, image: int, channels: slice
+) -> Iterator[tuple[Array, Array]]:
+    """The values under each tap of a depthwise kernel, and the factors of the channels."""
+    ones = (1,) * len(windows.out)
+    for number, tap in enumerate(np.ndindex(*windows.kernel)):
+        factor = matrix[channels, 0, number].reshape(-1, *ones)
+        yield windows.view[(image, channels, 0, *tap)], factor
+
+
+def weight_gradient(
+    x: Array, dy: Array, kernel: Ints, steps: Steps, groups: int, mode: Mode
+) -> Array:
+    """The gradient of `convolve` for its weight: the sum over all windows of dy x window.
+
+    Each thread takes input channels of its own, so that no two add to the same numbers, and the
+    sum does not depend on their number.
+    """
+    windows = Windows(x, kernel, steps, groups)
+    out_channels, taps = dy.shape[1], windows.taps
+    dy = dy.reshape(len(dy), groups, out_channels // groups, -1)
+    found = np.empty((groups, dy.shape[2], windows.channels * taps), x.dtype)
+
+    def job(cut: Cut) -> None:
+        into = found[cut.groups, :, cut.channels.start * taps : cut.channels.stop * taps]
+        rows = len(into) * into.shape[2]
+        for number, part in enumerate(windows.parts(max(TILE // rows, SMALL))):
+            right = windows.columns(part, cut, mode).swapaxes(1, 2)
+            left = windows.outputs(dy, part, cut, mode)
+            if number == 0:
+                mode.tally.matmul(left, right, into)
+                continue
+            term = mode.workers.scratch(into.size, x.dtype, "term").reshape(into.shape)
+            into += mode.tally.matmul(left, right, term)
+
+    mode.workers.run(job, windows.cuts(mode.workers.threads))
+    return found.reshape(out_channels, windows.channels, *kernel)
+
+
+def input_gradient(
+    dy: Array, weight: Array, n: Ints, steps: Steps, groups: int, mode: Mode
+) -> Array:
+    """The gradient of `convolve` for its input, whose axes are n: (N, C, *n).
+
+    Also the transposed convolution of dy, uncropped. Each output value times the weights is added
+    to the inputs under its window; each thread takes input channels of its own.
+    """
+    batch, channels = len(dy), weight.shape[1] * groups
+    dx = np.zeros((batch, channels, *n), dy.dtype)  # what no window reads stays 0
+    windows = Windows(dx, weight.shape[2:], steps, groups)
+    dy = dy.reshape(batch, groups, len(weight) // groups, -1)
+    matrix = weight.reshape(groups, len(weight) // groups, windows.channels, windows.taps)
+    if groups == len(weight) == channels:
+        _spread_depthwise(windows, matrix[:, :, 0], dy, mode)
+    else:
+        _spread(windows, matrix, dy, mode)
+    return dx
+
+
+def _spread(windows: Windows, matrix: Array, dy: Array, mode: Mode) -> None:
+    """Add to the inputs the products of weights and output gradients, tap by tap."""
+
+    def job(cut: Cut) -> None:
+        part_of_weight = matrix[cut.groups, :, cut.channels]
+        left = part_of_weight.reshape(*part_of_weight.shape[:2], -1).swapaxes(1, 2)
+        most = max(TILE // (left.shape[0] * left.shape[1]), SMALL // 4)
+        for part in windows.parts(windows.positions if windows.single else most):
+            right = windows.outputs(dy, part, cut, mode)
+            into = windows.of(part, cut)
+            shape = (*left.shape[:2], right.shape[2])
+            if windows.single:
+                mode.tally.matmul(left, right, into.reshape(shape))
+            else:
+                term = mode.workers.scratch(prod(shape), dy.dtype, "columns").reshape(shape)
+                _add_taps(into, mode.tally.matmul(left, right, term).reshape(into.shape), windows)
+
+    mode.workers.run(job, windows.cuts(mode.workers.threads))
+
+
+def _add_taps(into: Array, values: Array, windows: Windows) -> None:
+    """Add tap by tap, as windows share inputs."""
+    for tap in np.ndindex(*windows.kernel):
+        at = (slice(None), slice(None), *tap)
+        into[at] += values[at]
+
+
+def _spread_depthwise(windows: Windows, matrix: Array, dy: Array, mode: Mode) -> None:
+    """Each input channel gets the gradients of one output channel."""
+
+    def job(block: tuple[int, slice]) -> None:
+        image, channels = block
+        gradient = dy[image, channels].reshape(-1, *windows.out)
+        term = mode.workers.scratch(gradient.size, dy.dtype, "term").reshape(gradient.shape)
+        for into, factor in _taps(windows, matrix, image, channels):
+            np.multiply(gradient, factor, out=term)
+            np.add(into, term, out=into)
+            mode.tally.add(gradient.size)
+
+    mode.workers.run(job, _few_channels(windows))
