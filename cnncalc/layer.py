@@ -219,6 +219,10 @@ class Layer:
         """
         raise NotImplementedError
 
+    def updates(self, weights: Mapping[str, Array], x: Array, mode: Mode) -> dict[str, Array]:
+        """The buffers after a forward pass over x, as training changes them."""
+        return {}
+
     def initial(self, name: str, shape: Shape, generator: Any) -> Array:
         """Random values of a parameter or buffer, in float64: He for weights, so that values stay.
 

@@ -49,4 +49,9 @@ def others(node: Node, value: int) -> tuple[int, ...]:
 def _takes_over(graph: Graph, node: Node, value: int) -> bool:
     """Whether the node can work in the memory of that value."""
     same_shape = graph.values[value].shape == graph.values[node.outputs[0]].shape
-    return node.layer is not None and node.layer.fusible and same_shape and len(node.inputs) <= 2
+    return (
+        node.layer is not None
+        and node.layer.fusible
+        and same_shape
+        and len(set(node.inputs)) == len(node.inputs) <= 2
+    )

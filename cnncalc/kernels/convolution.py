@@ -144,14 +144,16 @@ class Windows:
 
 
 def convolve(
-    x: Array, weight: Array, steps: Steps, groups: int, mode: Mode, finish: Finish | None = None
+    x: Array, weight: Array, bias: Array | None, steps: Steps, groups: int, mode: Mode
 ) -> Array:
     """Cross-correlation of x (N, C, *n) with weight (out_channels, C / groups, *kernel).
 
-    `finish` is applied to each piece of the output.
+    `mode.finish` is applied to each piece of the output.
     """
+    types = (x, weight) if bias is None else (x, weight, bias)
+    finish = _with_bias(bias, mode.finish)
     windows = Windows(x, weight.shape[2:], steps, groups)
-    y = np.empty((len(x), len(weight), windows.positions), x.dtype)
+    y = np.empty((len(x), len(weight), windows.positions), np.result_type(*types))
     matrix = weight.reshape(groups, len(weight) // groups, -1)
     if groups == len(weight) == x.shape[1]:
         _depthwise(windows, matrix, y, mode, finish)
@@ -160,6 +162,19 @@ def convolve(
     else:
         _by_positions(windows, matrix, y, mode, finish)
     return y.reshape(len(x), len(weight), *windows.out)
+
+
+def _with_bias(bias: Array | None, finish: Finish | None) -> Finish | None:
+    """What adds the bias to each piece of the output, before what else is done to it."""
+    if bias is None:
+        return finish
+
+    def biased(y: Array, region: Region) -> None:
+        y += bias[region.channels, None]
+        if finish is not None:
+            finish(y, region)
+
+    return biased
 
 
 def _by_positions(
@@ -278,7 +293,7 @@ def weight_gradient(
     windows = Windows(x, kernel, steps, groups)
     out_channels, taps = dy.shape[1], windows.taps
     dy = dy.reshape(len(dy), groups, out_channels // groups, -1)
-    found = np.empty((groups, dy.shape[2], windows.channels * taps), x.dtype)
+    found = np.empty((groups, dy.shape[2], windows.channels * taps), np.result_type(x, dy))
 
     def job(cut: Cut) -> None:
         into = found[cut.groups, :, cut.channels.start * taps : cut.channels.stop * taps]
@@ -289,7 +304,7 @@ def weight_gradient(
             if number == 0:
                 mode.tally.matmul(left, right, into)
                 continue
-            term = mode.workers.scratch(into.size, x.dtype, "term").reshape(into.shape)
+            term = mode.workers.scratch(into.size, into.dtype, "term").reshape(into.shape)
             into += mode.tally.matmul(left, right, term)
 
     mode.workers.run(job, windows.cuts(mode.workers.threads))
@@ -305,7 +320,7 @@ def input_gradient(
     to the inputs under its window; each thread takes input channels of its own.
     """
     batch, channels = len(dy), weight.shape[1] * groups
-    dx = np.zeros((batch, channels, *n), dy.dtype)  # what no window reads stays 0
+    dx = np.zeros((batch, channels, *n), np.result_type(dy, weight))  # what no window reads stays 0
     windows = Windows(dx, weight.shape[2:], steps, groups)
     dy = dy.reshape(batch, groups, len(weight) // groups, -1)
     matrix = weight.reshape(groups, len(weight) // groups, windows.channels, windows.taps)
@@ -330,7 +345,7 @@ def _spread(windows: Windows, matrix: Array, dy: Array, mode: Mode) -> None:
             if windows.single:
                 mode.tally.matmul(left, right, into.reshape(shape))
             else:
-                term = mode.workers.scratch(prod(shape), dy.dtype, "columns").reshape(shape)
+                term = mode.workers.scratch(prod(shape), into.dtype, "columns").reshape(shape)
                 _add_taps(into, mode.tally.matmul(left, right, term).reshape(into.shape), windows)
 
     mode.workers.run(job, windows.cuts(mode.workers.threads))
@@ -349,7 +364,9 @@ def _spread_depthwise(windows: Windows, matrix: Array, dy: Array, mode: Mode) ->
     def job(block: tuple[int, slice]) -> None:
         image, channels = block
         gradient = dy[image, channels].reshape(-1, *windows.out)
-        term = mode.workers.scratch(gradient.size, dy.dtype, "term").reshape(gradient.shape)
+        term = mode.workers.scratch(gradient.size, windows.view.dtype, "term").reshape(
+            gradient.shape
+        )
         for into, factor in _taps(windows, matrix, image, channels):
             np.multiply(gradient, factor, out=term)
             np.add(into, term, out=into)

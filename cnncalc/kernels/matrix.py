@@ -9,7 +9,7 @@ from cnncalc.kernels.mode import Array, Mode
 
 def product(rows: Array, weight: Array, mode: Mode) -> Array:
     """rows (n, k) times the transpose of weight (m, k): (n, m), each thread some columns."""
-    y = np.empty((len(rows), len(weight)), rows.dtype)
+    y = np.empty((len(rows), len(weight)), np.result_type(rows, weight))
 
     def job(block: slice) -> None:
         mode.tally.matmul(rows, weight[block].T, y[:, block])

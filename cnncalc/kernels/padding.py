@@ -1,23 +1,76 @@
-import numpy as np
+"""Padding of the trailing axes, and its gradient; negative amounts crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnncalc import lazy_numpy as np
+from cnncalc.kernels.mode import Array
+
+Pairs = Sequence[tuple[int, int]]
+"""Padding (before, after) of each of the trailing axes."""
 
 
-def padded(x, pads, mode="constant", value=0.0):
-    if not any(map(any, pads)):
+def padded(x: Array, pads: Pairs, mode: str = "constant", value: float = 0.0) -> Array:
+    """The array with its padding: x itself where there is none.
+
+    `mode` is constant (of `value`), reflect (the edge is not repeated), replicate or circular.
+    """
+    if not any(side for pair in pads for side in pair):
         return x
-    r = len(pads)
-    pos = [(max(b, 0), max(a, 0)) for b, a in pads]
-    y = np.pad(
-        x,
-        [(0, 0)] * (x.ndim - r) + pos,
-        mode={
-            "constant": "constant",
-            "reflect": "reflect",
-            "replicate": "edge",
-            "circular": "wrap",
-        }[mode],
-    )
-    return y[(..., *(slice(max(-b, 0), n - max(-a, 0)) for (b, a), n in zip(pads, y.shape[-r:])))]
+    if mode == "constant":
+        return _with_constant(x, pads, value)
+    for axis, pair in _axes(x, pads):
+        x = np.take(x, _sources(x.shape[axis], pair, mode), axis)
+    return x
 
 
-def padded_gradient(dy, pads, mode="constant"):
-    return padded(dy, [(-b, -a) for b, a in pads])
+def padded_gradient(dy: Array, pads: Pairs, mode: str = "constant") -> Array:
+    """The gradient of `padded` for its input: what was copied several times adds up."""
+    if mode == "constant":
+        return padded(dy, [(-before, -after) for before, after in pads])
+    for axis, (before, after) in _axes(dy, pads):
+        n = dy.shape[axis] - before - after
+        gradient = np.moveaxis(dy, axis, 0)
+        found = np.zeros((n, *gradient.shape[1:]), dy.dtype)
+        first, last = max(0, before), max(0, before) + n - max(0, -before) - max(0, -after)
+        own = slice(max(0, -before), n - max(0, -after))
+        if first < last:
+            found[own] = gradient[first:last]
+        sources = _sources(n, (before, after), mode)
+        for place, source in enumerate(sources):
+            if not first <= place < last:
+                found[source] += gradient[place]
+        dy = np.moveaxis(found, 0, axis)
+    return np.ascontiguousarray(dy)
+
+
+def _axes(x: Array, pads: Pairs) -> list[tuple[int, tuple[int, int]]]:
+    """The axes that are padded, with their padding."""
+    return [(x.ndim - len(pads) + i, pair) for i, pair in enumerate(pads) if any(pair)]
+
+
+def _with_constant(x: Array, pads: Pairs, value: float) -> Array:
+    shape = [*x.shape[: -len(pads)]]
+    into: list[Any] = [...]
+    out_of: list[Any] = [...]
+    for n, (before, after) in zip(x.shape[-len(pads) :], pads, strict=True):
+        shape.append(n + before + after)
+        into.append(slice(max(0, before), n + before + min(0, after)))
+        out_of.append(slice(max(0, -before), n + min(0, after)))
+    if all(side <= 0 for pair in pads for side in pair):
+        return x[tuple(out_of)]
+    found = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    found[tuple(into)] = x[tuple(out_of)]
+    return found
+
+
+def _sources(n: int, pair: tuple[int, int], mode: str) -> Array:
+    """The position that each padded position is a copy of."""
+    places = np.arange(-pair[0], n + pair[1])
+    if mode == "circular":
+        return places % n
+    if mode == "reflect":
+        return n - 1 - abs(n - 1 - abs(places))
+    return np.clip(places, 0, n - 1)

@@ -18,7 +18,7 @@ def gradients(
     x: Array, weight: Array, dy: Array, steps: Steps, groups: int, mode: Mode
 ) -> tuple[Array, Array]:
     """The gradients of `convolve` for its input and its weight."""
-    dx = np.zeros_like(x)
+    dx = np.zeros(x.shape, np.result_type(dy, weight))
     kernel = weight.shape[-(x.ndim - 2) :]
     read, written = (Windows(one, kernel, steps, groups) for one in (x, dx))
     upstream = _by_position(dy, read)

@@ -7,10 +7,25 @@ or erf; a change of sign counts nothing. What is saved is what torch's derivativ
 
 from __future__ import annotations
 
-from math import prod
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from math import pi, prod, sqrt
+from typing import Any, ClassVar
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, OneOf, argument, number, positive
+from cnncalc.kernels.blocks import memory_for, on_blocks
+from cnncalc.kernels.mode import Array, Finish, Mode, Wants
+from cnncalc.kernels.smooth import (
+    above,
+    below,
+    clip,
+    erf,
+    erf_slope,
+    log_softmax,
+    magnitude,
+    sigmoid,
+    softplus,
+)
 from cnncalc.layer import (
     SAVES_INPUT,
     SAVES_OUTPUT,
@@ -24,6 +39,9 @@ from cnncalc.layer import (
 )
 from cnncalc.layers.common import axis_of, divides
 from cnncalc.window import POINT, Reach, Whole, Window, pointwise
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
 
 
 class Activation(Layer, abstract=True):
@@ -46,7 +64,46 @@ class Activation(Layer, abstract=True):
         return pointwise(x)
 
 
-class ReLU(Activation):
+class Elementwise(Activation, abstract=True):
+    """A function of every element alone, computed block by block, which may be in place."""
+
+    def value(self, x: Array, out: Array) -> None:
+        """Write the function of x to `out`."""
+        raise NotImplementedError
+
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        """Write dy times the derivative to `out`, from what was kept: input or output."""
+        raise NotImplementedError
+
+    @property
+    def fusible(self) -> bool:
+        return True
+
+    def finish(self, weights: Mapping[str, Array], others: Sequence[Array]) -> Finish:
+        return lambda y, _: self.value(y, y)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Array]:
+        keeps_input = mode.save and self.saves == SAVES_INPUT
+        y = memory_for(x.shape, x.dtype, x if mode.overwrite and not keeps_input else None)
+        on_blocks(lambda block: self.value(x[block], y[block]), y, mode.workers)
+        kept = x if keeps_input else y
+        return y, kept if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        dx = memory_for(dy.shape, np.result_type(dy, saved), dy if mode.overwrite else None)
+        on_blocks(lambda b: self.gradient(dy[b], saved[b], dx[b]), dx, mode.workers)
+        return dx, {}
+
+
+def kink(dy: Array, x: Array, slope: Array | float, out: Array) -> None:
+    """Write dy where x > 0, and `slope` dy elsewhere."""
+    rising = x.real > 0
+    np.add(dy * rising, dy * slope * ~rising, out=out)
+
+
+class ReLU(Elementwise):
     """Rectified linear unit, max(0, x); any shape, kept.
 
     FLOPs: 1 an element. Saves its output. Source: torch.nn.ReLU.
@@ -56,8 +113,17 @@ class ReLU(Activation):
     saves = SAVES_OUTPUT
     examples = [Example("ReLU", (3, 4, 5)), Example("ReLU: {inplace: true}", (6,))]
 
+    def value(self, x: Array, out: Array) -> None:
+        if np.iscomplexobj(x):
+            out[...] = above(x)
+        else:
+            np.maximum(x, 0, out=out)
 
-class ReLU6(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.multiply(dy, kept.real > 0, out=out)
+
+
+class ReLU6(Elementwise):
     """ReLU with an upper limit, min(max(0, x), 6); any shape, kept.
 
     FLOPs: 2 an element. Source: torch.nn.ReLU6.
@@ -67,8 +133,14 @@ class ReLU6(Activation):
     operations = 2
     examples = [Example("ReLU6", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        clip(x, 0, 6, out)
 
-class LeakyReLU(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.multiply(dy, (kept.real > 0) & (kept.real < 6), out=out)
+
+
+class LeakyReLU(Elementwise):
     """ReLU with a slope below zero: x where x > 0, else negative_slope x; any shape, kept.
 
     FLOPs: 2 an element (choice, multiply). Source: torch.nn.LeakyReLU.
@@ -79,6 +151,12 @@ class LeakyReLU(Activation):
     ignored = ("inplace",)
     operations = 2
     examples = [Example("LeakyReLU", (3, 4, 5)), Example("LeakyReLU: 0.2", (6,))]
+
+    def value(self, x: Array, out: Array) -> None:
+        np.add(above(x), self.negative_slope * below(x), out=out)
+
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        kink(dy, kept, self.negative_slope, out)
 
 
 class PReLU(Activation):
@@ -109,8 +187,29 @@ class PReLU(Activation):
     def params(self, x: Shape) -> dict[str, Parameter]:
         return {"weight": Parameter((self.num_parameters,))}
 
+    def initial(self, name: str, shape: Shape, generator: Any) -> Array:
+        """The slope that `init` sets."""
+        return np.full(shape, self.init)
 
-class ELU(Activation):
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Array]:
+        slope = self._slopes(weights, x)
+        return above(x) + slope * below(x), x if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        slope = self._slopes(weights, saved)
+        dx = np.empty(dy.shape, np.result_type(dy, slope))
+        kink(dy, saved, slope, dx)
+        each = (dy * below(saved)).sum(axis=(0, *range(2, dy.ndim)))
+        return dx, {"weight": each if self.num_parameters > 1 else each.sum(keepdims=True)}
+
+    @staticmethod
+    def _slopes(weights: Mapping[str, Array], x: Array) -> Array:
+        return weights["weight"].reshape(-1, *(1,) * (x.ndim - 2))
+
+
+class ELU(Elementwise):
     """Exponential linear unit: x where x > 0, else alpha (exp(x) - 1); any shape, kept.
 
     FLOPs: 4 an element (choice, exp, subtract, multiply). Source: torch.nn.ELU.
@@ -122,8 +221,14 @@ class ELU(Activation):
     operations = 4
     examples = [Example("ELU", (3, 4, 5)), Example("ELU: 0.5", (6,))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.add(above(x), self.alpha * np.expm1(below(x)), out=out)
 
-class SELU(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        kink(dy, kept, self.alpha * np.exp(below(kept)), out)
+
+
+class SELU(Elementwise):
     """Scaled ELU, scale x ELU(x) with the constants that keep mean 0 and variance 1; shape kept.
 
     FLOPs: 5 an element (ELU 4, multiply).
@@ -134,8 +239,14 @@ class SELU(Activation):
     operations = 5
     examples = [Example("SELU", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.multiply(above(x) + SELU_ALPHA * np.expm1(below(x)), SELU_SCALE, out=out)
 
-class CELU(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        kink(dy * SELU_SCALE, kept, SELU_ALPHA * np.exp(below(kept)), out)
+
+
+class CELU(Elementwise):
     """Smooth ELU: x where x > 0, else alpha (exp(x / alpha) - 1); any shape, kept.
 
     FLOPs: 5 an element (ELU 4, divide). Source: torch.nn.CELU.
@@ -152,8 +263,14 @@ class CELU(Activation):
         if self.alpha == 0:
             raise LayerError("alpha must not be 0", code="CNN007", argument="alpha")
 
+    def value(self, x: Array, out: Array) -> None:
+        np.add(above(x), self.alpha * np.expm1(below(x) / self.alpha), out=out)
 
-class GELU(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        kink(dy, kept, np.exp(below(kept) / self.alpha), out)
+
+
+class GELU(Elementwise):
     """Gaussian error linear unit, x (1 + erf(x / sqrt(2))) / 2; any shape, kept.
 
     With `approximate: tanh`, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
@@ -169,8 +286,26 @@ class GELU(Activation):
     def elementwise_flops(self, x: Shape) -> int:
         return {"none": 5, "tanh": 9}[self.approximate] * prod(x)
 
+    def value(self, x: Array, out: Array) -> None:
+        scaled = np.tanh(self._inner(x)) if self.approximate == "tanh" else erf(x * sqrt(0.5))
+        np.multiply(0.5 * x, 1 + scaled, out=out)
 
-class SiLU(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        if self.approximate == "tanh":
+            scaled = np.tanh(self._inner(kept))
+            inner_slope = sqrt(2 / pi) * (1 + 3 * 0.044715 * kept * kept)
+            slope = (1 - scaled * scaled) * inner_slope
+        else:
+            scaled = erf(kept * sqrt(0.5))
+            slope = erf_slope(kept * sqrt(0.5)) * sqrt(0.5)
+        np.multiply(dy, 0.5 * (1 + scaled + kept * slope), out=out)
+
+    @staticmethod
+    def _inner(x: Array) -> Array:
+        return sqrt(2 / pi) * (x + 0.044715 * x * x * x)
+
+
+class SiLU(Elementwise):
     """Sigmoid linear unit (swish), x sigmoid(x); any shape, kept.
 
     FLOPs: 4 an element (sigmoid 3, multiply). Source: torch.nn.SiLU.
@@ -180,8 +315,15 @@ class SiLU(Activation):
     operations = 4
     examples = [Example("SiLU", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.multiply(x, sigmoid(x), out=out)
 
-class Mish(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        gate = sigmoid(kept)
+        np.multiply(dy, gate * (1 + kept * (1 - gate)), out=out)
+
+
+class Mish(Elementwise):
     """Mish, x tanh(log(1 + exp(x))); any shape, kept.
 
     FLOPs: 5 an element (exp, add, log, tanh, multiply). Source: torch.nn.Mish; Misra 2019.
@@ -191,8 +333,15 @@ class Mish(Activation):
     operations = 5
     examples = [Example("Mish", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.multiply(x, np.tanh(softplus(x)), out=out)
 
-class Hardswish(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        gate = np.tanh(softplus(kept))
+        np.multiply(dy, gate + kept * (1 - gate * gate) * sigmoid(kept), out=out)
+
+
+class Hardswish(Elementwise):
     """Piecewise swish, x ReLU6(x + 3) / 6; any shape, kept.
 
     FLOPs: 5 an element (add, ReLU6 2, divide, multiply).
@@ -203,8 +352,15 @@ class Hardswish(Activation):
     operations = 5
     examples = [Example("Hardswish", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.multiply(x, clip(x + 3, 0, 6) / 6, out=out)
 
-class Hardsigmoid(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        rising = (kept.real > -3) & (kept.real < 3)
+        np.multiply(dy, (kept / 3 + 0.5) * rising + (kept.real >= 3), out=out)
+
+
+class Hardsigmoid(Elementwise):
     """Piecewise sigmoid, ReLU6(x + 3) / 6; any shape, kept.
 
     FLOPs: 4 an element (add, ReLU6 2, divide). Source: torch.nn.Hardsigmoid.
@@ -214,8 +370,14 @@ class Hardsigmoid(Activation):
     operations = 4
     examples = [Example("Hardsigmoid", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.divide(clip(x + 3, 0, 6), 6, out=out)
 
-class Hardtanh(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.multiply(dy / 6, (kept.real > -3) & (kept.real < 3), out=out)
+
+
+class Hardtanh(Elementwise):
     """Clamp, min(max(x, min_val), max_val); any shape, kept.
 
     FLOPs: 2 an element. Source: torch.nn.Hardtanh.
@@ -240,8 +402,14 @@ class Hardtanh(Activation):
                 argument="max_val",
             )
 
+    def value(self, x: Array, out: Array) -> None:
+        clip(x, self.min_val, self.max_val, out)
 
-class Sigmoid(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.multiply(dy, (kept.real > self.min_val) & (kept.real < self.max_val), out=out)
+
+
+class Sigmoid(Elementwise):
     """Logistic function, 1 / (1 + exp(-x)); any shape, kept.
 
     FLOPs: 3 an element (exp, add, divide). Saves its output. Source: torch.nn.Sigmoid.
@@ -251,8 +419,14 @@ class Sigmoid(Activation):
     saves = SAVES_OUTPUT
     examples = [Example("Sigmoid", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        out[...] = sigmoid(x)
 
-class Tanh(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.multiply(dy, kept * (1 - kept), out=out)
+
+
+class Tanh(Elementwise):
     """Hyperbolic tangent; any shape, kept.
 
     FLOPs: 1 an element. Saves its output. Source: torch.nn.Tanh.
@@ -261,8 +435,14 @@ class Tanh(Activation):
     saves = SAVES_OUTPUT
     examples = [Example("Tanh", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.tanh(x, out=out)
 
-class Softplus(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.multiply(dy, 1 - kept * kept, out=out)
+
+
+class Softplus(Elementwise):
     """Smooth ReLU, log(1 + exp(beta x)) / beta, or x where beta x > threshold; any shape, kept.
 
     FLOPs: 6 an element (multiply, choice, exp, add, log, divide). Source: torch.nn.Softplus.
@@ -274,8 +454,18 @@ class Softplus(Activation):
     operations = 6
     examples = [Example("Softplus", (3, 4, 5)), Example("Softplus: {beta: 2, threshold: 1}", (6,))]
 
+    def value(self, x: Array, out: Array) -> None:
+        scaled = self.beta * x
+        straight = scaled.real > self.threshold
+        out[...] = np.where(straight, x, softplus(scaled) / self.beta)
 
-class Softsign(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        scaled = self.beta * kept
+        straight = scaled.real > self.threshold
+        np.multiply(dy, np.where(straight, 1, sigmoid(scaled)), out=out)
+
+
+class Softsign(Elementwise):
     """Softsign, x / (1 + |x|); any shape, kept.
 
     FLOPs: 3 an element (absolute value, add, divide). Source: torch.nn.Softsign.
@@ -284,8 +474,14 @@ class Softsign(Activation):
     operations = 3
     examples = [Example("Softsign", (3, 4, 5))]
 
+    def value(self, x: Array, out: Array) -> None:
+        np.divide(x, 1 + magnitude(x), out=out)
 
-class LogSigmoid(Activation):
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.divide(dy, (1 + magnitude(kept)) ** 2, out=out)
+
+
+class LogSigmoid(Elementwise):
     """Logarithm of the sigmoid, -log(1 + exp(-x)); any shape, kept.
 
     FLOPs: 3 an element (exp, add, log). Source: torch.nn.LogSigmoid.
@@ -293,6 +489,12 @@ class LogSigmoid(Activation):
 
     operations = 3
     examples = [Example("LogSigmoid", (3, 4, 5))]
+
+    def value(self, x: Array, out: Array) -> None:
+        np.negative(softplus(-x), out=out)
+
+    def gradient(self, dy: Array, kept: Array, out: Array) -> None:
+        np.multiply(dy, sigmoid(-kept), out=out)
 
 
 class OverAxis(Activation, abstract=True):
@@ -334,6 +536,17 @@ class Softmax(OverAxis):
         Example("Softmax: {dim: -1}", (3, 4, 5)),
     ]
 
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Array]:
+        y = np.exp(x - x.real.max(axis=self.dim, keepdims=True))
+        y /= y.sum(axis=self.dim, keepdims=True)
+        return y, y if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        along = dy * saved
+        return along - saved * along.sum(axis=self.dim, keepdims=True), {}
+
 
 class LogSoftmax(OverAxis):
     """Logarithm of softmax over one axis, x - log(sum exp(x)); any shape, kept.
@@ -343,6 +556,15 @@ class LogSoftmax(OverAxis):
     """
 
     examples = [Example("LogSoftmax", (6,)), Example("LogSoftmax: 2", (3, 4, 5))]
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Array]:
+        y = log_softmax(x, self.dim)
+        return y, y if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return dy - np.exp(saved) * dy.sum(axis=self.dim, keepdims=True), {}
 
 
 class Maxout(Activation):
@@ -365,3 +587,17 @@ class Maxout(Activation):
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (saves("argmax", prod(self.infer(x)), element_bytes=8),)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Array]:
+        pieces = x.reshape(x.shape[0], -1, self.pieces, *x.shape[2:])
+        largest = pieces.real.argmax(axis=2)
+        y = np.take_along_axis(pieces, largest[:, :, None], axis=2)[:, :, 0]
+        return y, largest if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        batch, groups, *positions = dy.shape
+        dx = np.zeros((batch, groups, self.pieces, *positions), dy.dtype)
+        np.put_along_axis(dx, saved[:, :, None], dy[:, :, None], axis=2)
+        return dx.reshape(batch, groups * self.pieces, *positions), {}

@@ -9,7 +9,7 @@ from typing import Any
 from cnncalc.argument import Integer, OneOf, Padding, Pair, PerAxis, argument, flag, positive
 from cnncalc.kernels import unshared
 from cnncalc.kernels.convolution import Steps, convolve, input_gradient, weight_gradient
-from cnncalc.kernels.mode import Array, Finish, Mode, Region, Wants
+from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.kernels.padding import padded, padded_gradient
 from cnncalc.layer import (
     SAVES_INPUT_FOR_WEIGHTS,
@@ -136,8 +136,8 @@ class ConvNd(Layer, abstract=True):
     def forward(
         self, weights: Mapping[str, Array], x: Array, *, mode: Mode
     ) -> tuple[Array, Array | None]:
-        finish = with_bias(weights.get("bias"), mode.finish)
-        y = convolve(self.padded(x), weights["weight"], self.steps, self.groups, mode, finish)
+        weight, bias = weights["weight"], weights.get("bias")
+        y = convolve(self.padded(x), weight, bias, self.steps, self.groups, mode)
         return y, x if mode.save else None
 
     def backward(
@@ -155,19 +155,6 @@ class ConvNd(Layer, abstract=True):
             dx = input_gradient(dy, weight, x.shape[2:], self.steps, self.groups, mode)
             dx = padded_gradient(dx, self.pads, PADDING[self.padding_mode])
         return dx, found
-
-
-def with_bias(bias: Array | None, finish: Finish | None) -> Finish | None:
-    """What adds the bias to each piece of the output, before what else is done to it."""
-    if bias is None:
-        return finish
-
-    def biased(y: Array, region: Region) -> None:
-        y += bias[region.channels, None]
-        if finish is not None:
-            finish(y, region)
-
-    return biased
 
 
 def bias_gradient(dy: Array) -> Array:
@@ -367,7 +354,7 @@ class ConvTransposeNd(Layer, abstract=True):
             if "bias" in weights:
                 found["bias"] = bias_gradient(dy)
         if wants.inputs:
-            dx = convolve(full, weight, self.steps, self.groups, mode)
+            dx = convolve(full, weight, None, self.steps, self.groups, mode)
         return dx, found
 
 
@@ -455,7 +442,7 @@ class LocallyConnectedNd(ConvNd, abstract=True):
         weight = weights["weight"]
         y = unshared.convolve(self.padded(x), weight, self.steps, self.groups, mode)
         if "bias" in weights:
-            y += weights["bias"]
+            y = y + weights["bias"]
         return y, x if mode.save else None
 
     def backward(

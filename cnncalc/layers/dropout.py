@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Mapping
+from math import prod, sqrt
+from typing import Any
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import Number, argument
+from cnncalc.kernels.blocks import Block, memory_for, on_blocks
+from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.layer import Example, Layer, Saved, Shape, saves
 from cnncalc.layers.common import check_rank
 from cnncalc.window import Window, pointwise
+
+ALPHA = 1.7580993408473766
+"""What SELU tends to far below zero, but for the sign: there, AlphaDropout puts what it drops."""
 
 
 class DropoutBase(Layer, abstract=True):
@@ -31,6 +39,42 @@ class DropoutBase(Layer, abstract=True):
     def window(self, x: Shape) -> Window:
         return pointwise(x)
 
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        if not mode.train:
+            return x, None
+        mask = self._draw(x.shape, mode)
+        y = self._masked(x, mask, mode)
+        self._shift(y, mask)
+        return y, mask if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return (self._masked(dy, saved, mode) if mode.train else dy), {}
+
+    def _draw(self, shape: Shape, mode: Mode) -> Array:
+        """What is kept: each element with probability 1 - p."""
+        return np.random.default_rng(mode.seed).random(shape, np.float32) >= self.p
+
+    def _masked(self, x: Array, mask: Array, mode: Mode) -> Array:
+        """x where the mask is set, scaled, and 0 elsewhere."""
+        y = memory_for(x.shape, x.dtype, x if mode.overwrite else None)
+        each = mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
+        scale = self._scale()
+
+        def job(block: Block) -> None:
+            out = np.multiply(x[block], each[block], out=y[block])
+            np.multiply(out, scale, out=out)
+
+        on_blocks(job, y, mode.workers)
+        return y
+
+    def _shift(self, y: Array, mask: Array) -> None:
+        """Add what keeps the mean."""
+
+    def _scale(self) -> float:
+        return 1 / (1 - self.p) if self.p < 1 else 0.0
+
 
 class Dropout(DropoutBase):
     """Zeroes each element with probability p in training, and scales the rest by 1 / (1 - p).
@@ -53,6 +97,13 @@ class AlphaDropout(DropoutBase):
 
     examples = [Example("AlphaDropout: 0.1", (6,))]
 
+    def _shift(self, y: Array, mask: Array) -> None:
+        if self.p < 1:
+            y += self._scale() * ALPHA * (mask - (1 - self.p))
+
+    def _scale(self) -> float:
+        return 1 / sqrt((1 + self.p * ALPHA**2) * (1 - self.p)) if self.p < 1 else 0.0
+
 
 class ChannelDropout(DropoutBase, abstract=True):
     """What the dropouts share that zero whole channels."""
@@ -63,6 +114,9 @@ class ChannelDropout(DropoutBase, abstract=True):
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (saves("mask", x[0], element_bytes=1),)
+
+    def _draw(self, shape: Shape, mode: Mode) -> Array:
+        return super()._draw(shape[:2], mode)
 
 
 class Dropout1d(ChannelDropout):

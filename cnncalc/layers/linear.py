@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import Any
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, ListOf, argument, flag, number, positive
 from cnncalc.kernels.matrix import product
 from cnncalc.kernels.mode import Array, Mode, Wants
@@ -77,7 +79,7 @@ class Linear(Layer):
     ) -> tuple[Array, Array | None]:
         y = product(x.reshape(-1, x.shape[-1]), weights["weight"], mode)
         if "bias" in weights:
-            y += weights["bias"]
+            y = y + weights["bias"]
         return y.reshape(*x.shape[:-1], -1), x if mode.save else None
 
     def backward(
@@ -101,6 +103,18 @@ class Reshaping(Moving, abstract=True):
 
     def window(self, x: Shape) -> Window:
         return pointwise(x) if self.infer(x) == x else Reach.ENDS
+
+    def renamed(self, shape: Shape) -> tuple[int, ...]:
+        """The shape after it, of an array's without the batch; -1 stands for what is left."""
+        raise NotImplementedError
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        return x.reshape(len(x), *self.renamed(x.shape[1:])), x.shape if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return dy.reshape(saved), {}
 
 
 class Flatten(Reshaping):
@@ -131,6 +145,11 @@ class Flatten(Reshaping):
                 argument="start_dim",
             )
         return *x[:start], prod(x[start : end + 1]), *x[end + 1 :]
+
+    def renamed(self, shape: Shape) -> tuple[int, ...]:
+        start = axis_of(self.start_dim, shape, "start_dim")
+        end = axis_of(self.end_dim, shape, "end_dim")
+        return *shape[:start], -1, *shape[end + 1 :]
 
 
 class Unflatten(Reshaping):
@@ -175,6 +194,10 @@ class Unflatten(Reshaping):
     def assume(self, x: Shape) -> Shape | None:
         return self.unflattened_size if len(x) == 1 and -1 not in self.unflattened_size else None
 
+    def renamed(self, shape: Shape) -> tuple[int, ...]:
+        axis = axis_of(self.dim, shape)
+        return *shape[:axis], *self.unflattened_size, *shape[axis + 1 :]
+
 
 class Identity(Reshaping):
     """The input itself; any shape. FLOPs: 0; a view. Source: torch.nn.Identity."""
@@ -183,6 +206,9 @@ class Identity(Reshaping):
 
     def infer(self, x: Shape) -> Shape:
         return x
+
+    def renamed(self, shape: Shape) -> tuple[int, ...]:
+        return shape
 
 
 class Scale(Layer):
@@ -216,3 +242,24 @@ class Scale(Layer):
 
     def window(self, x: Shape) -> Window:
         return pointwise(x)
+
+    def initial(self, name: str, shape: Shape, generator: Any) -> Array:
+        return np.full(shape, self.init) if name == "weight" else np.zeros(shape)
+
+    def forward(
+        self, weights: Mapping[str, Array], x: Array, *, mode: Mode
+    ) -> tuple[Array, Array | None]:
+        along = (-1, *(1,) * (x.ndim - 2))
+        y = x * weights["weight"].reshape(along)
+        if "bias" in weights:
+            y = y + weights["bias"].reshape(along)
+        return y, x if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        positions = (0, *range(2, dy.ndim))
+        found = {"weight": (dy * saved).sum(axis=positions)}
+        if "bias" in weights:
+            found["bias"] = dy.sum(axis=positions)
+        return dy * weights["weight"].reshape(-1, *(1,) * (dy.ndim - 2)), found

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from math import ceil, prod
+from typing import Any
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, argument
+from cnncalc.kernels.blocks import Block, broadcasting, memory_for, on_blocks
+from cnncalc.kernels.mode import Array, Finish, Mode, Region, Wants
+from cnncalc.kernels.statistics import summed_to
 from cnncalc.layer import SAVES_NOTHING, Example, Layer, LayerError, Saved, Shape, saves
 from cnncalc.layers.common import axis_of
 from cnncalc.window import POINT, Reach, Whole, Window, pointwise
@@ -78,6 +86,38 @@ def disagree(
     )
 
 
+def folded(operation: Callable[..., Array], xs: Sequence[Array], mode: Mode) -> Array:
+    """operation(operation(x1, x2), x3)...; axes of 1 are repeated."""
+    if len(xs) == 1:
+        return xs[0].copy()
+    shape = np.broadcast_shapes(*(x.shape for x in xs))
+    alone = not any(np.may_share_memory(xs[0], x) for x in xs[1:])
+    y = memory_for(shape, np.result_type(*xs), xs[0] if mode.overwrite and alone else None)
+    first, *others = (np.broadcast_to(x, shape) for x in xs)
+
+    def job(block: Block) -> None:
+        with broadcasting(shape):
+            so_far = first[block]
+            for x in others:
+                so_far = operation(so_far, x[block], out=y[block])
+
+    on_blocks(job, y, mode.workers)
+    return y
+
+
+def folding(operation: Callable[..., Array], others: Sequence[Array]) -> Finish:
+    """What `folded` does, on pieces of the first input."""
+    rows = [x.reshape(*x.shape[:2], -1) for x in others]
+
+    def finish(y: Array, region: Region) -> None:
+        with broadcasting(y.shape):
+            for x in rows:
+                sizes = zip(region, x.shape, strict=True)
+                operation(y, x[tuple(cut if n > 1 else slice(None) for cut, n in sizes)], out=y)
+
+    return finish
+
+
 class Equal(Merge, abstract=True):
     """What merges share whose inputs have one shape, or are one value a channel, (C, 1, 1)."""
 
@@ -106,13 +146,36 @@ class Add(Equal):
         Example("Add: [left, right]", (6,), (6,)),
     ]
 
+    def forward(self, weights: Mapping[str, Array], *xs: Array, mode: Mode) -> tuple[Array, Any]:
+        return folded(np.add, xs, mode), [x.shape for x in xs] if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        return tuple(summed_to(dy, shape) for shape in saved), {}  # dy itself where not summed
+
+    @property
+    def fusible(self) -> bool:
+        return True
+
+    def finish(self, weights: Mapping[str, Array], others: Sequence[Array]) -> Finish:
+        return folding(np.add, others)
+
+
+def larger(a: Array, b: Array, out: Array) -> Array:
+    """The larger of two numbers; of complex ones, by their real parts."""
+    if np.iscomplexobj(out):
+        return np.positive(np.where(b.real > a.real, b, a), out=out)
+    return np.maximum(a, b, out=out)
+
 
 class Maximum(Equal):
     """Largest of the inputs, element by element: any number of (C, ...) to (C, ...).
 
     All shapes are equal, except that (C, 1, 1) is compared with every position.
-    FLOPs: 1 a further input and output element. Saves which input was the largest, 1 byte an
-    output element. Source: torch.maximum.
+    FLOPs: 1 a further input and output element. Saves which inputs were the largest, 1 byte an
+    output element for up to 8 inputs. Two equal inputs get half of the gradient each; of more, the
+    last gets a half, the one before it a quarter... Source: torch.maximum, two by two.
     """
 
     examples = [
@@ -121,7 +184,28 @@ class Maximum(Equal):
     ]
 
     def saved(self, *xs: Shape) -> tuple[Saved, ...]:
-        return (saves("mask", prod(self.infer(*xs)), element_bytes=1),)
+        return (saves("mask", prod(self.infer(*xs)), element_bytes=ceil(len(xs) / 8)),)
+
+    def forward(self, weights: Mapping[str, Array], *xs: Array, mode: Mode) -> tuple[Array, Any]:
+        y = folded(larger, xs, replace(mode, overwrite=False))
+        if not mode.save:
+            return y, None
+        won = np.stack([np.broadcast_to(x.real == y.real, y.shape) for x in xs])
+        return y, (np.packbits(won, axis=0), [x.shape for x in xs])
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        won, shapes = saved
+        won = np.unpackbits(won, axis=0, count=len(shapes))
+        left, gradients = dy, []
+        for which in range(len(shapes) - 1, 0, -1):
+            taken = left * won[which]
+            taken -= 0.5 * taken * won[:which].any(axis=0)
+            left = left - taken
+            gradients.append(taken)
+        found = reversed([*gradients, left])
+        return tuple(summed_to(one, x) for one, x in zip(found, shapes, strict=True)), {}
 
 
 class Mul(Merge):
@@ -151,6 +235,19 @@ class Mul(Merge):
 
     def saved(self, *xs: Shape) -> tuple[Saved, ...]:
         return tuple(Saved("input", which) for which in range(len(xs)))
+
+    def forward(self, weights: Mapping[str, Array], *xs: Array, mode: Mode) -> tuple[Array, Any]:
+        kept = xs if mode.save else None
+        return folded(np.multiply, xs, replace(mode, overwrite=mode.overwrite and not kept)), kept
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        gradients = []
+        for which, x in enumerate(saved):
+            others = (*saved[:which], *saved[which + 1 :])
+            gradients.append(summed_to(reduce(np.multiply, others, dy), x.shape))
+        return tuple(gradients), {}
 
 
 class Concat(Merge):
@@ -187,3 +284,12 @@ class Concat(Merge):
 
     def windows(self, *xs: Shape) -> tuple[Window, ...]:
         return (self.window(*xs),) * len(xs)
+
+    def forward(self, weights: Mapping[str, Array], *xs: Array, mode: Mode) -> tuple[Array, Any]:
+        sizes = [x.shape[self.dim] for x in xs]
+        return np.concatenate(xs, axis=self.dim), sizes if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        return tuple(np.split(dy, np.cumsum(saved)[:-1], axis=self.dim)), {}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import ListOf, Number, Optional, argument, flag, number, positive
+from cnncalc.kernels.blocks import Block, broadcasting, memory_for, on_blocks
+from cnncalc.kernels.mode import Array, Finish, Mode, Region, Wants
+from cnncalc.kernels.statistics import moments, standardize, standardize_backward, summed_to
 from cnncalc.layer import (
     SAVES_INPUT,
     Example,
@@ -34,6 +40,11 @@ def affine_params(shape: Shape, affine: bool, bias: bool) -> dict[str, Parameter
     if not affine:
         return {}
     return {"weight": Parameter(shape)} | ({"bias": Parameter(shape)} if bias else {})
+
+
+def along_channels(parameter: Array, x: Array) -> Array:
+    """One number for each channel in the form that repeats along the positions of x."""
+    return parameter.reshape(-1, *(1,) * (x.ndim - 2))
 
 
 class BatchNormNd(Layer, abstract=True):
@@ -76,6 +87,150 @@ class BatchNormNd(Layer, abstract=True):
 
     def window(self, x: Shape) -> Window:
         return pointwise(x) if self.track_running_stats else (Whole(local=True),) * (len(x) - 1)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        if self._uses_running(mode):
+            return self._forward_running(weights, x, mode)
+        self._check_values(x)
+        reuse = x if mode.overwrite and not mode.save else None
+        y = memory_for(x.shape, np.result_type(x, *weights.values()), reuse)
+        rows = self._rows(x)
+        weight, bias = (self._repeated(weights, name, rows) for name in ("weight", "bias"))
+        found = standardize(rows, y.reshape(rows.shape), weight, bias, self.eps, mode.workers)
+        return y, (x, *found) if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array | None, dict[str, Array]]:
+        if self._uses_running(mode):
+            wanted = wants.weights and self.affine
+            found = self._sums_running(weights, dy, saved, mode) if wanted else {}
+            return self._backward_running(weights, dy, mode) if wants.inputs else None, found
+        x, *statistics = saved
+        reuse = dy if mode.overwrite else None
+        dtype = np.result_type(dy, x, *weights.values())
+        dx = memory_for(x.shape, dtype, reuse) if wants.inputs else None
+        rows = self._rows(x)
+        sums = standardize_backward(
+            dy.reshape(rows.shape),
+            rows,
+            statistics,
+            self._repeated(weights, "weight", rows),
+            None if dx is None else dx.reshape(rows.shape),
+            mode.workers,
+        )
+        return dx, self._gradients(weights, *(one.reshape(-1, x.shape[1]).sum(0) for one in sums))
+
+    @property
+    def fusible(self) -> bool:
+        return self.track_running_stats
+
+    def finish(self, weights: Mapping[str, Array], others: Sequence[Array]) -> Finish:
+        factor, shift = self._scaling(weights)
+
+        def finish(y: Array, region: Region) -> None:
+            with broadcasting(y.shape):
+                np.multiply(y, factor[region.channels, None], out=y)
+                np.add(y, shift[region.channels, None], out=y)
+
+        return finish
+
+    def updates(self, weights: Mapping[str, Array], x: Array, mode: Mode) -> dict[str, Array]:
+        if not (mode.train and self.track_running_stats):
+            return {}
+        self._check_values(x)
+        rows = self._rows(x)
+        count = rows.shape[0] * rows.shape[2]
+        mean, variance = moments(rows, mode.workers)
+        found = {"running_mean": mean, "running_var": variance * (count / (count - 1))}
+        share = self._share()
+        updated = {}
+        for name, one in found.items():
+            of_channels = one.reshape(-1, x.shape[1]).mean(axis=0)
+            new = (1 - share) * weights[name] + share * of_channels
+            updated[name] = new.astype(weights[name].dtype)
+        return updated
+
+    def _uses_running(self, mode: Mode) -> bool:
+        """Whether the statistics are the running ones."""
+        return self.track_running_stats and not mode.train
+
+    def _rows(self, x: Array) -> Array:
+        """The input as (A, B, P), normalised over A and P."""
+        return x.reshape(*x.shape[:2], -1)
+
+    def _repeated(self, weights: Mapping[str, Array], name: str, rows: Array) -> Array | None:
+        """A parameter of C elements as one of B elements."""
+        found = weights.get(name)
+        return None if found is None else np.tile(found, rows.shape[1] // found.size)
+
+    def _check_values(self, x: Array) -> None:
+        if x.size == x.shape[1]:
+            raise LayerError(
+                "batch norm in training needs more than one value per channel; the input has "
+                f"{list(x.shape)}",
+                help="take a larger batch or a larger map",
+            )
+
+    def _share(self) -> float:
+        """What a batch adds to the running statistics; without momentum, the first batch."""
+        return 1.0 if self.momentum is None else self.momentum
+
+    def _inverse(self, weights: Mapping[str, Array]) -> Array:
+        return 1 / np.sqrt(weights["running_var"] + self.eps)
+
+    def _factor(self, weights: Mapping[str, Array]) -> Array:
+        inverse = self._inverse(weights)
+        return weights["weight"] * inverse if self.affine else inverse
+
+    def _scaling(self, weights: Mapping[str, Array]) -> tuple[Array, Array]:
+        """The factor and the shift of each channel that the running statistics amount to."""
+        factor = self._factor(weights)
+        return factor, weights.get("bias", 0) - weights["running_mean"] * factor
+
+    def _forward_running(
+        self, weights: Mapping[str, Array], x: Array, mode: Mode
+    ) -> tuple[Array, Any]:
+        kept = x if mode.save and self.affine else None  # read for the gradient of the weight only
+        factor, shift = (along_channels(one, x) for one in self._scaling(weights))
+        reuse = x if mode.overwrite and kept is None else None
+        y = memory_for(x.shape, np.result_type(x, shift), reuse)
+
+        def job(block: Block) -> None:
+            with broadcasting(x.shape):
+                out = np.multiply(x[block], factor[block[1]], out=y[block])
+                np.add(out, shift[block[1]], out=out)
+
+        on_blocks(job, y, mode.workers)
+        return y, kept
+
+    def _backward_running(self, weights: Mapping[str, Array], dy: Array, mode: Mode) -> Array:
+        factor = along_channels(self._factor(weights), dy)
+        dx = memory_for(dy.shape, np.result_type(dy, factor), dy if mode.overwrite else None)
+
+        def job(block: Block) -> None:
+            with broadcasting(dy.shape):
+                np.multiply(dy[block], factor[block[1]], out=dx[block])
+
+        on_blocks(job, dx, mode.workers)
+        return dx
+
+    def _sums_running(
+        self, weights: Mapping[str, Array], dy: Array, x: Array, mode: Mode
+    ) -> dict[str, Array]:
+        shape = (*x.shape[:2], -1)
+        statistics = (weights["running_mean"], self._inverse(weights))
+        sums = standardize_backward(
+            dy.reshape(shape), x.reshape(shape), statistics, None, None, mode.workers
+        )
+        return self._gradients(weights, *sums)
+
+    def _gradients(
+        self, weights: Mapping[str, Array], plain: Array, along: Array
+    ) -> dict[str, Array]:
+        """From the sums of dy, and of dy times the standardised x."""
+        found = {"weight": along, "bias": plain}
+        return {name: one for name, one in found.items() if name in weights}
 
 
 class BatchNorm1d(BatchNormNd):
@@ -140,6 +295,19 @@ class InstanceNormNd(BatchNormNd, abstract=True):
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (*SAVES_INPUT, saves("statistics", 2 * x[0]))
 
+    def _rows(self, x: Array) -> Array:
+        return x.reshape(1, x.shape[0] * x.shape[1], -1)
+
+    def _check_values(self, x: Array) -> None:
+        if prod(x.shape[2:]) == 1:
+            raise LayerError(
+                f"instance norm needs more than one position; the input has {list(x.shape)}",
+                help="leave it out where only one position is left",
+            )
+
+    def _share(self) -> float:
+        return 0.0 if self.momentum is None else self.momentum  # so torch.nn.InstanceNorm2d
+
 
 class InstanceNorm1d(InstanceNormNd):
     """Normalises each channel of each sequence (C, L) over its positions.
@@ -183,7 +351,59 @@ class InstanceNorm3d(InstanceNormNd):
     examples = [Example("InstanceNorm3d: {affine: true}", (2, 2, 3, 4))]
 
 
-class GroupNorm(Layer):
+class SetNorm(Layer, abstract=True):
+    """What the norms share that take sets of one image's elements, which lie next to each other."""
+
+    eps: float
+
+    def _sets(self, x: Array) -> int:
+        """How many sets a batch holds."""
+        raise NotImplementedError
+
+    def _spread(self, parameter: Array, x: Array) -> Array:
+        """A parameter in the form that repeats along x."""
+        raise NotImplementedError
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        rows = x.reshape(1, self._sets(x), -1)
+        reuse = x if mode.overwrite and not mode.save else None
+        y = memory_for(x.shape, np.result_type(x, *weights.values()), reuse)
+        found = standardize(rows, y.reshape(rows.shape), None, None, self.eps, mode.workers)
+        if "weight" in weights:
+            y *= self._spread(weights["weight"], x)
+        if "bias" in weights:
+            y += self._spread(weights["bias"], x)
+        return y, (x, *found) if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array | None, dict[str, Array]]:
+        x, mean, inverse = saved
+        rows = x.reshape(1, self._sets(x), -1)
+        scaled = dy * self._spread(weights["weight"], x) if "weight" in weights else dy
+        dx = np.empty(x.shape, np.result_type(scaled, x)) if wants.inputs else None
+        if dx is not None:
+            standardize_backward(
+                scaled.reshape(rows.shape),
+                rows,
+                (mean, inverse),
+                None,
+                dx.reshape(rows.shape),
+                mode.workers,
+            )
+        gradients = {}
+        if "weight" in weights and wants.weights:
+            standardized = ((rows - mean[:, None]) * inverse[:, None]).reshape(x.shape)
+            gradients["weight"] = self._summed(dy * standardized, weights["weight"])
+        if "bias" in weights and wants.weights:
+            gradients["bias"] = self._summed(dy, weights["bias"])
+        return dx, gradients
+
+    def _summed(self, each: Array, parameter: Array) -> Array:
+        return summed_to(each, self._spread(parameter, each).shape).reshape(parameter.shape)
+
+
+class GroupNorm(SetNorm):
     """Normalises groups of neighbouring channels of (C, *) over the group and all positions.
 
     Params: C weights (affine) and C biases (bias). FLOPs: 6 an element, 1 more for each of weight
@@ -227,8 +447,14 @@ class GroupNorm(Layer):
             return Reach.STATISTICS
         return (Whole(local=True),) * (len(x) - 1)
 
+    def _sets(self, x: Array) -> int:
+        return int(x.shape[0]) * self.num_groups
 
-class LayerNorm(Layer):
+    def _spread(self, parameter: Array, x: Array) -> Array:
+        return along_channels(parameter, x)
+
+
+class LayerNorm(SetNorm):
     """Normalises over the trailing axes, which must have the sizes `normalized_shape`.
 
     Params: a weight and (bias) a bias for each element of normalized_shape
@@ -280,6 +506,16 @@ class LayerNorm(Layer):
         kept = max(0, len(x) - 1 - len(self.normalized_shape))
         return (POINT,) * kept + (Whole(local=True),) * (len(x) - 1 - kept)
 
+    def initial(self, name: str, shape: Shape, generator: Any) -> Array:
+        """As for parameters of one axis, whatever the number of axes."""
+        return super().initial(name, (prod(shape),), generator).reshape(shape)
+
+    def _sets(self, x: Array) -> int:
+        return int(x.size) // prod(self.normalized_shape)
+
+    def _spread(self, parameter: Array, x: Array) -> Array:
+        return parameter
+
 
 class LocalResponseNorm(Layer):
     """Divides each element by (k + alpha / size x sum of squares of `size` channels around) ^ beta.
@@ -315,3 +551,25 @@ class LocalResponseNorm(Layer):
 
     def window(self, x: Shape) -> Window:
         return pointwise(x)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        scale = self.k + self.alpha / self.size * self._around(x * x, self.size // 2)
+        return x / scale**self.beta, (x, scale) if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        x, scale = saved
+        direct = dy / scale**self.beta
+        spread = self._around(direct * x / scale, (self.size - 1) // 2)
+        return direct - 2 * self.alpha * self.beta / self.size * x * spread, {}
+
+    def _around(self, x: Array, before: int) -> Array:
+        """Sums of `size` channels, `before` of them before each channel."""
+        total = np.zeros_like(x)
+        channels = x.shape[1]
+        for offset in range(-before, self.size - before):
+            start, stop = max(0, -offset), min(channels, channels - offset)
+            if start < stop:
+                total[:, start:stop] += x[:, start + offset : stop + offset]
+        return total

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from cnncalc.argument import Pair, Sides, argument, number
+from cnncalc.kernels.mode import Array, Mode, Wants
+from cnncalc.kernels.padding import padded, padded_gradient
 from cnncalc.layer import Example, LayerError, Shape
 from cnncalc.layers.common import Moving, check_rank
 from cnncalc.window import Sliding, Window
@@ -12,6 +17,8 @@ class PadNd(Moving, abstract=True):
     """What all pads share: N' = N + before + after; a negative amount crops."""
 
     primary = "padding"
+    mode: ClassVar[str] = "constant"
+    """How `kernels.padding` names what it pads with."""
 
     padding: tuple[int, ...] = argument(Sides())
 
@@ -36,6 +43,20 @@ class PadNd(Moving, abstract=True):
     def window(self, x: Shape) -> Window:
         return tuple(Sliding(before=before) for before, _ in self.pads)
 
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, None]:
+        y = padded(x, self.pads, self.mode, self.constant)
+        return y.copy() if y.base is x or y is x else y, None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: None, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return padded_gradient(dy, self.pads, self.mode), {}
+
+    @property
+    def constant(self) -> float:
+        """The number that constant padding pads with."""
+        return 0.0
+
 
 def _cropped(n: int, pads: Pair) -> LayerError:
     message = f"padding {pads[0]} + {pads[1]} crops all of an input of {n}"
@@ -54,6 +75,8 @@ class ZeroPadNd(PadNd, abstract=True):
 class ReflectionPadNd(PadNd, abstract=True):
     """Pads that mirror the input, which must be larger than the padding."""
 
+    mode = "reflect"
+
     def check(self, n: int, pads: Pair) -> None:
         """The mirror leaves out the edge, so that there are n - 1 elements to take."""
         if max(pads) >= n:
@@ -67,6 +90,8 @@ class ReflectionPadNd(PadNd, abstract=True):
 
 class CircularPadNd(PadNd, abstract=True):
     """Pads that wrap the input around, which must not be smaller than the padding."""
+
+    mode = "circular"
 
     def check(self, n: int, pads: Pair) -> None:
         """There are n elements to take."""
@@ -82,6 +107,10 @@ class ConstantPadNd(ZeroPadNd, abstract=True):
     """Pads with a given number."""
 
     value: float = argument(number)
+
+    @property
+    def constant(self) -> float:
+        return self.value
 
 
 class ZeroPad1d(ZeroPadNd):
@@ -157,6 +186,12 @@ class ConstantPad3d(ConstantPadNd):
     examples = [Example("ConstantPad3d: {padding: [1, 0, 0, 2, 1, 1], value: 0.5}", (2, 2, 3, 4))]
 
 
+class ReplicationPadNd(PadNd, abstract=True):
+    """Pads that repeat the edge, however far it is cropped."""
+
+    mode = "replicate"
+
+
 class ReflectionPad1d(ReflectionPadNd):
     """The mirrored input around a sequence (C, L) -> (C, L + left + right).
 
@@ -193,7 +228,7 @@ class ReflectionPad3d(ReflectionPadNd):
     examples = [Example("ReflectionPad3d: {padding: [1, 2, 0, 1, 1, 0]}", (1, 2, 3, 4))]
 
 
-class ReplicationPad1d(PadNd):
+class ReplicationPad1d(ReplicationPadNd):
     """The repeated edge around a sequence (C, L) -> (C, L + left + right).
 
     `padding` is one number, or [left, right]; negative amounts crop. FLOPs: 0.
@@ -204,7 +239,7 @@ class ReplicationPad1d(PadNd):
     examples = [Example("ReplicationPad1d: {padding: [2, 3]}", (2, 3))]
 
 
-class ReplicationPad2d(PadNd):
+class ReplicationPad2d(ReplicationPadNd):
     """The repeated edge around a map (C, H, W) -> (C, H + top + bottom, W + left + right).
 
     `padding` is one number, or [left, right, top, bottom]; negative amounts crop. FLOPs: 0.
@@ -215,7 +250,7 @@ class ReplicationPad2d(PadNd):
     examples = [Example("ReplicationPad2d: {padding: [2, 0, 1, 3]}", (2, 3, 2))]
 
 
-class ReplicationPad3d(PadNd):
+class ReplicationPad3d(ReplicationPadNd):
     """The repeated edge around a volume (C, D, H, W); each axis grows by both of its sides.
 
     `padding` is one number, or [left, right, top, bottom, front, back]; negative amounts crop.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import gcd, prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import (
     Number,
     Optional,
@@ -15,6 +17,9 @@ from cnncalc.argument import (
     flag,
     positive,
 )
+from cnncalc.kernels import pooling
+from cnncalc.kernels.convolution import Steps
+from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.layer import (
     SAVES_INPUT,
     SAVES_NOTHING,
@@ -91,6 +96,11 @@ class PoolNd(Layer, abstract=True):
         axes = zip(self.kernel_size, self.steps, self.dilations, self.pads, strict=True)
         return tuple(Sliding(f, s, d, before) for f, s, d, (before, _) in axes)
 
+    def pool(self, n: tuple[int, ...]) -> pooling.Pool:
+        """Where the windows lie on an input of n."""
+        steps = Steps(self.steps, self.dilations)
+        return pooling.Pool(n, self.kernel_size, steps, self.pads, self.ceil_mode)
+
 
 def _ceil_output(n: int, f: int, s: int, d: int, pads: Pair) -> int:
     """Windows of an axis when rounding up; one that starts in the padding behind is dropped."""
@@ -122,6 +132,19 @@ class MaxPoolNd(PoolNd, abstract=True):
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (saves("argmax", prod(self.infer(x)), element_bytes=ARGMAX_BYTES),)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        pool = self.pool(x.shape[2:])
+        if not mode.save and not np.iscomplexobj(x):
+            return pooling.maxima(x, pool, mode), None
+        y, taps = pooling.maxima_with_taps(x, pool, mode)
+        return y, (taps, x.shape[2:]) if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        taps, n = saved
+        return pooling.maxima_gradient(dy, taps, self.pool(n), mode), {}
 
 
 class MaxPool1d(MaxPoolNd):
@@ -195,6 +218,22 @@ class AvgPoolNd(PoolNd, abstract=True):
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return SAVES_NOTHING
 
+    def divisor(self, pool: pooling.Pool, x: Array) -> Array | int:
+        """What the sum of each window is divided by."""
+        return pool.counts(x.real.dtype, self.count_include_pad)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        pool = self.pool(x.shape[2:])
+        y = pooling.sums(x, pool)
+        y /= self.divisor(pool, x)
+        return y, x.shape[2:] if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        pool = self.pool(saved)
+        return pooling.sums_gradient(dy / self.divisor(pool, dy), pool), {}
+
 
 class AvgPool1d(AvgPoolNd):
     """The mean of each window of a sequence (C, L) -> (C, L').
@@ -214,6 +253,9 @@ class DividingAvgPool(AvgPoolNd, abstract=True):
     """What the average pools share whose divisor may be written."""
 
     divisor_override: int | None = argument(Optional(positive), default=None)
+
+    def divisor(self, pool: pooling.Pool, x: Array) -> Array | int:
+        return self.divisor_override or super().divisor(pool, x)
 
 
 class AvgPool2d(DividingAvgPool):
@@ -277,6 +319,36 @@ class LPPoolNd(PoolNd, abstract=True):
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (*SAVES_INPUT, Saved("output"))
+
+    def scale(self, pool: pooling.Pool, x: Array) -> Array:
+        """What each sum is multiplied by: more than 1 where ceil_mode cuts a window off.
+
+        torch takes the mean of what is left, times the size of the whole kernel.
+        """
+        return prod(self.kernel_size) / pool.counts(x.real.dtype, include_pad=False)
+
+    @property
+    def exponent(self) -> float:
+        """norm_type, as an integer where it is one: powers of integers are exact."""
+        return int(self.norm_type) if float(self.norm_type).is_integer() else self.norm_type
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        pool = self.pool(x.shape[2:])
+        total = pooling.sums(x**self.exponent, pool)
+        total *= self.scale(pool, x)
+        y = total ** (1 / self.exponent)
+        return y, (x, y) if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        x, y = saved
+        pool, p = self.pool(x.shape[2:]), self.exponent
+        root = y ** (1 - p)
+        if p > 1:  # the norm of zeros: torch gives NaN, of all slopes there 0 is the one in between
+            root[y == 0] = 0
+        dx = pooling.sums_gradient(dy * root * self.scale(pool, x), pool)
+        return dx * x ** (p - 1), {}
 
 
 class LPPool1d(LPPoolNd):
@@ -372,6 +444,16 @@ class AdaptiveAvgPoolNd(AdaptivePoolNd, abstract=True):
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return SAVES_NOTHING
 
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        windows = pooling.adaptive_windows(x.shape[2:], self.output_size)
+        return pooling.adaptive_means(x, windows), x.shape[2:] if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        windows = pooling.adaptive_windows(saved, self.output_size)
+        return pooling.adaptive_means_gradient(dy, windows, saved), {}
+
 
 class AdaptiveMaxPoolNd(AdaptivePoolNd, abstract=True):
     """What all adaptive max pools share."""
@@ -381,6 +463,16 @@ class AdaptiveMaxPoolNd(AdaptivePoolNd, abstract=True):
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (saves("argmax", prod(self.infer(x)), element_bytes=ARGMAX_BYTES),)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        windows = pooling.adaptive_windows(x.shape[2:], self.output_size)
+        y, places = pooling.adaptive_maxima(x, windows)
+        return y, (places, x.shape[2:]) if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return pooling.adaptive_maxima_gradient(dy, *saved), {}
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPoolNd):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
+from typing import Any
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Number, OneOf, OneOrList, Optional, argument, flag, positive
+from cnncalc.kernels import resampling
+from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.layer import Example, LayerError, Shape
 from cnncalc.layers.common import Moving, check_rank, per_axis
 from cnncalc.window import Resized, Sliding, Window
@@ -107,6 +112,52 @@ class Upsample(Moving):
             axes.append(Resized(n, m, linear, aligned, scale if odd else None))
         return tuple(axes)
 
+    def _axes(self, n: tuple[int, ...]) -> list[tuple[int, int, int, float | None]]:
+        """For each spatial axis: its number in an array, its sizes, and the factor if it counts."""
+        shape = (1, *n)
+        if self.size is not None:
+            sizes = per_axis(self.size, shape, "size")
+            factors = (None,) * len(n)
+        else:
+            scales = per_axis(self.scale_factor, shape, "scale_factor")
+            sizes = tuple(int(old * scale) for old, scale in zip(n, scales, strict=True))
+            factors = (None,) * len(n) if self.recompute_scale_factor else scales
+        return list(zip(range(2, len(n) + 2), n, sizes, factors, strict=True))
+
+    def _linear(
+        self, old: int, new: int, factor: float | None, x: Array, axis: int
+    ) -> tuple[Array, Array, Array]:
+        """The lower and the upper positions, and the share of the upper, along the axis."""
+        aligned, dtype = bool(self.align_corners), x.real.dtype
+        lower, share = resampling.linear_positions(old, new, factor, aligned, dtype)
+        along = (-1, *(1,) * (x.ndim - axis - 1))
+        return lower, np.minimum(lower + 1, old - 1), share.reshape(along)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        y = x
+        for axis, old, new, factor in self._axes(x.shape[2:]):
+            if self.mode == "nearest":
+                positions = resampling.nearest_positions(old, new, factor)
+                y = resampling.taken(y, positions, axis)
+            elif old != new:  # torch copies where nothing changes, whatever the factor
+                lower, upper, share = self._linear(old, new, factor, y, axis)
+                above = resampling.taken(y, upper, axis) * share
+                y = resampling.taken(y, lower, axis) * (1 - share) + above
+        return y.copy() if y is x else y, x.shape[2:] if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        for axis, old, new, factor in reversed(self._axes(saved)):
+            if self.mode == "nearest":
+                positions = resampling.nearest_positions(old, new, factor)
+                dy = resampling.taken_gradient(dy, positions, old, axis)
+            elif old != new:
+                lower, upper, share = self._linear(old, new, factor, dy, axis)
+                above = resampling.taken_gradient(dy * share, upper, old, axis)
+                dy = resampling.taken_gradient(dy * (1 - share), lower, old, axis) + above
+        return dy, {}
+
 
 class PixelShuffle(Moving):
     """Channels become pixels: (C, H, W) to (C / r^2, H r, W r), r = upscale_factor.
@@ -133,6 +184,28 @@ class PixelShuffle(Moving):
 
     def window(self, x: Shape) -> Window:
         return tuple(Resized(n, n * self.upscale_factor) for n in x[1:])
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, None]:
+        return pixels_from_channels(x, self.upscale_factor), None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: None, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return channels_from_pixels(dy, self.upscale_factor), {}
+
+
+def pixels_from_channels(x: Array, r: int) -> Array:
+    """(N, C r r, H, W) to (N, C, H r, W r): output pixel (h r + i, w r + j) is channel c r r + i r + j."""
+    batch, channels, height, width = x.shape
+    apart = x.reshape(batch, channels // r**2, r, r, height, width)
+    return apart.transpose(0, 1, 4, 2, 5, 3).reshape(batch, -1, height * r, width * r)
+
+
+def channels_from_pixels(x: Array, r: int) -> Array:
+    """The way back: (N, C, H r, W r) to (N, C r r, H, W)."""
+    batch, channels, height, width = x.shape
+    apart = x.reshape(batch, channels, height // r, r, width // r, r)
+    return apart.transpose(0, 1, 3, 5, 2, 4).reshape(batch, -1, height // r, width // r)
 
 
 class PixelUnshuffle(Moving):
@@ -165,3 +238,11 @@ class PixelUnshuffle(Moving):
 
     def window(self, x: Shape) -> Window:
         return (Sliding(self.downscale_factor, self.downscale_factor),) * 2
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, None]:
+        return channels_from_pixels(x, self.downscale_factor), None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: None, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return pixels_from_channels(dy, self.downscale_factor), {}

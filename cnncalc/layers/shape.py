@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from cnncalc.argument import LARGEST, Integer, ListOf, OneOrList, argument, positive
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any
+
+from cnncalc import lazy_numpy as np
+from cnncalc.argument import LARGEST, Integer, ListOf, OneOrList, Pair, argument, positive
+from cnncalc.kernels.mode import Array, Mode, Wants
+from cnncalc.kernels.padding import padded, padded_gradient
 from cnncalc.layer import Example, LayerError, Shape, quoted
 from cnncalc.layers.common import Moving, axis_of, divides, per_axis
 from cnncalc.window import Reach, Sliding, Window, pointwise
@@ -34,6 +41,19 @@ class ChannelShuffle(Moving):
 
     def window(self, x: Shape) -> Window:
         return pointwise(x)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, None]:
+        return _transposed(x, self.groups), None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: None, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return _transposed(dy, dy.shape[1] // self.groups), {}
+
+
+def _transposed(x: Array, rows: int) -> Array:
+    """The channels as a matrix of so many rows, transposed."""
+    return x.reshape(len(x), rows, -1, *x.shape[2:]).swapaxes(1, 2).reshape(x.shape)
 
 
 class CenterCrop(Moving):
@@ -78,6 +98,20 @@ class CenterCrop(Moving):
         sizes = zip(x[1:], self.infer(x)[1:], strict=True)
         return tuple(Sliding(before=-_offset(n - size)) for n, size in sizes)
 
+    def _cuts(self, n: tuple[int, ...]) -> list[Pair]:
+        """What is cut off before and behind, as negative padding."""
+        sizes = zip(n, per_axis(self.size, (1, *n), "size"), strict=True)
+        cuts = [(old - size, _offset(old - size)) for old, size in sizes]
+        return [(-before, before - surplus) for surplus, before in cuts]
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
+        return padded(x, self._cuts(x.shape[2:])), x.shape[2:] if mode.save else None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        return padded_gradient(dy, self._cuts(saved)), {}
+
 
 def _offset(surplus: int) -> int:
     """Half of what is cut off, a half rounded to even."""
@@ -93,6 +127,27 @@ class Pieces(Moving, abstract=True):
     def sizes(self, n: int) -> list[int]:
         """How an axis of n is cut; raises LayerError."""
         raise NotImplementedError
+
+    dim: int
+
+    def forward(
+        self, weights: Mapping[str, Array], x: Array, *, mode: Mode
+    ) -> tuple[tuple[Array, ...], Any]:
+        axis = axis_of(self.dim, x.shape[1:]) + 1
+        ends = list(accumulate(self.sizes(x.shape[axis])))
+        return tuple(np.split(x, ends[:-1], axis)), axis if mode.save else None
+
+    def backward(
+        self,
+        weights: Mapping[str, Array],
+        dy: tuple[Array, ...],
+        saved: Any,
+        *,
+        wants: Wants,
+        mode: Mode,
+    ) -> tuple[Array, dict[str, Array]]:
+        pieces = dy if isinstance(dy, tuple) else (dy,)
+        return np.concatenate(pieces, saved), {}
 
     def _cut(self, dim: int, x: Shape) -> tuple[Shape, ...]:
         axis = axis_of(dim, x)
@@ -212,3 +267,12 @@ class Permute(Moving):
     def window(self, x: Shape) -> Window:
         moved = any(dim % (len(x) + 1) != place for place, dim in enumerate(self.dims))
         return Reach.ENDS if moved else pointwise(x)
+
+    def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, None]:
+        return x.transpose(self.dims), None
+
+    def backward(
+        self, weights: Mapping[str, Array], dy: Array, saved: None, *, wants: Wants, mode: Mode
+    ) -> tuple[Array, dict[str, Array]]:
+        order = [dim % dy.ndim for dim in self.dims]
+        return dy.transpose([order.index(axis) for axis in range(dy.ndim)]), {}

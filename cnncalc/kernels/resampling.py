@@ -1,0 +1,50 @@
+"""Resampling axis by axis: which positions an output reads, and the gradient of reading them.
+
+Positions are computed as in torch (aten/src/ATen/native/UpSample.h): nearest in float32, linear in
+the type of the data.
+"""
+
+from __future__ import annotations
+
+from cnncalc import lazy_numpy as np
+from cnncalc.kernels.mode import Array
+
+
+def nearest_positions(n: int, m: int, scale: float | None) -> Array:
+    """The input position that each of m outputs copies: floor(o / scale), or floor(o n / m)."""
+    if n == m:
+        return np.arange(m)
+    if m == 2 * n:
+        return np.arange(m) // 2
+    step = np.float32(n / m if scale is None else 1 / scale)
+    places = np.floor(np.arange(m, dtype=np.float32) * step).astype(int)
+    return np.minimum(places, n - 1)
+
+
+def linear_positions(
+    n: int, m: int, scale: float | None, align_corners: bool, dtype: object
+) -> tuple[Array, Array]:
+    """For each of m outputs the lower of two input positions, and the share of the upper one."""
+    outputs = np.arange(m).astype(dtype)
+    one = np.asarray(1, dtype)
+    if align_corners:
+        step = one * (n - 1) / (m - 1) if m > 1 else 0 * one
+        places = outputs * step
+    else:
+        step = one * n / m if scale is None else one / scale
+        places = np.maximum(step * (outputs + one / 2) - one / 2, 0)
+    lower = np.minimum(places.astype(int), n - 1)
+    return lower, np.clip(places - lower, 0, 1).astype(dtype)
+
+
+def taken(x: Array, positions: Array, axis: int) -> Array:
+    """The elements at these positions of an axis."""
+    return np.take(x, positions, axis)
+
+
+def taken_gradient(dy: Array, positions: Array, n: int, axis: int) -> Array:
+    """The gradient of `taken`, for positions that never go down: it adds up over equal ones."""
+    dx = np.zeros((*dy.shape[:axis], n, *dy.shape[axis + 1 :]), dy.dtype)
+    read, starts = np.unique(positions, return_index=True)
+    dx[(*(slice(None),) * axis, read)] = np.add.reduceat(dy, starts, axis)
+    return dx
