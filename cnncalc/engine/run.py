@@ -79,7 +79,7 @@ def run(
     with _workers(threads) as workers:
         setting = Setting(train, seed, overwrite, workers)
         result = _perform(graph, todo, given, setting, watch)
-        if not _finite(result):
+        if not _finite(result, workers):
             plain = plan(
                 graph, train=train, backward=backward, input_gradients=input_gradients, fuse=False
             )
@@ -111,10 +111,18 @@ def _perform(
     return Result(outputs, first.loss, gradients, backward.of_inputs(), forward.buffers)
 
 
-def _finite(result: Result) -> bool:
-    found = (*result.outputs.values(), *result.gradients.values())
-    loss = result.loss is None or np.isfinite(result.loss)
-    return bool(loss) and all(np.isfinite(array).all() for array in found)
+def _finite(result: Result, workers: Workers) -> bool:
+    """Whether no number is NaN or infinite, which a sum would be, too."""
+    found = [*result.outputs.values(), *result.gradients.values()]
+    totals = np.zeros(len(found), np.complex128)
+
+    def job(number: int) -> None:
+        totals[number] = found[number].sum()
+        if not np.isfinite(totals[number]):  # perhaps only the sum is too large
+            totals[number] = 0 if np.isfinite(found[number]).all() else np.nan
+
+    workers.run(job, range(len(found)))
+    return bool(np.isfinite(totals).all()) and (result.loss is None or np.isfinite(result.loss))
 
 
 def _find_overflow(step: Step) -> None:

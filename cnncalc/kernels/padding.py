@@ -69,8 +69,9 @@ def _with_constant(x: Array, pads: Pairs, value: float) -> Array:
 def _sources(n: int, pair: tuple[int, int], mode: str) -> Array:
     """The position that each padded position is a copy of."""
     places = np.arange(-pair[0], n + pair[1])
-    if mode == "circular":
-        return places % n
+    if mode == "circular":  # torch wraps what cropping leaves
+        first, last = max(0, -pair[0]), n - max(0, -pair[1])
+        return first + (places - first) % (last - first)
     if mode == "reflect":
         return n - 1 - abs(n - 1 - abs(places))
     return np.clip(places, 0, n - 1)

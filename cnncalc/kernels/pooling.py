@@ -84,49 +84,55 @@ def sums_gradient(dy: Array, pool: Pool) -> Array:
     return padded_gradient(dy, pool.exact)
 
 
-def maxima(x: Array, pool: Pool, mode: Mode) -> Array:
-    """The largest value of each window; NaN counts as larger than all numbers."""
-    y = np.empty((*x.shape[:2], *pool.out), x.dtype)
+def maxima(x: Array, pool: Pool, mode: Mode) -> tuple[Array, Array | None]:
+    """The largest value of each window, and if `mode.save` the tap it is at.
 
-    def job(block: tuple[slice, slice]) -> None:
-        part = padded(x[block], pool.exact, value=-np.inf)
-        for axis in reversed(range(len(pool.n))):
-            first, *others = pool.slices(axis)
-            at = (slice(None),) * (axis + 2)
-            found = y[block] if axis == 0 else np.empty_like(part[(*at, first)])
-            np.copyto(found, part[(*at, first)])
-            for other in others:
-                np.maximum(found, part[(*at, other)], out=found)
-            part = found
-
-    mode.workers.run(job, _blocks(x))
-    return y
-
-
-def maxima_with_taps(x: Array, pool: Pool, mode: Mode) -> tuple[Array, Array]:
-    """The largest value of each window, of complex numbers by real part, and the tap it is at.
-
-    The first of several equal ones; NaN counts as larger than all numbers, the last one wins.
+    Of several equal ones the first, of complex numbers the one with the largest real part. NaN
+    counts as larger than all numbers.
     """
     y = np.empty((*x.shape[:2], *pool.out), x.dtype)
-    taps = np.zeros(y.shape, np.int64)
+    taps = np.empty(y.shape, np.int64) if mode.save else None
 
     def job(block: tuple[slice, slice]) -> None:
         part = padded(x[block], pool.exact, value=-np.inf)
-        windows = Windows(part, pool.kernel, pool.steps, 1).view[:, 0]
-        best, at = y[block], taps[block]
-        for number, tap in enumerate(np.ndindex(*pool.kernel)):
-            values = windows[(slice(None), slice(None), *tap)]
-            if number == 0:
-                np.copyto(best, values)
-                continue
-            larger = values.real > best.real
-            larger |= np.isnan(values)
-            np.copyto(best, values, where=larger)
-            np.copyto(at, number, where=larger)
+        if np.iscomplexobj(x):
+            at = _taps_of(part, _largest(part.real, pool), pool)
+            windows = Windows(part, pool.kernel, pool.steps, 1).view
+            flat = windows.reshape(*part.shape[:2], -1, *pool.out)
+            y[block] = np.take_along_axis(flat, at[:, :, None], 2)[:, :, 0]
+        else:
+            y[block] = _largest(part, pool)
+            at = None if taps is None else _taps_of(part, y[block], pool)
+        if taps is not None:
+            taps[block] = at
 
     mode.workers.run(job, _blocks(x))
     return y, taps
+
+
+def _largest(x: Array, pool: Pool) -> Array:
+    """The largest of each window of a padded array, axis by axis."""
+    for axis in reversed(range(len(pool.n))):
+        first, *others = pool.slices(axis)
+        at = (slice(None),) * (axis + 2)
+        found = x[(*at, first)].copy()
+        for other in others:
+            np.maximum(found, x[(*at, other)], out=found)
+        x = found
+    return x
+
+
+def _taps_of(x: Array, best: Array, pool: Pool) -> Array:
+    """The tap of each window whose real part is the largest: the first, or the last NaN."""
+    windows = Windows(x.real, pool.kernel, pool.steps, 1).view[:, 0]
+    taps = np.zeros(best.shape, np.int64 if prod(pool.kernel) > 127 else np.int8)
+    numbered = list(enumerate(np.ndindex(*pool.kernel)))
+    for number, tap in reversed(numbered):
+        np.copyto(taps, number, where=windows[(slice(None), slice(None), *tap)] == best)
+    if np.isnan(best).any():
+        for number, tap in numbered:
+            np.copyto(taps, number, where=np.isnan(windows[(slice(None), slice(None), *tap)]))
+    return taps
 
 
 def maxima_gradient(dy: Array, taps: Array, pool: Pool, mode: Mode) -> Array:

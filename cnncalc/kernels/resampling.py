@@ -1,7 +1,7 @@
 """Resampling axis by axis: which positions an output reads, and the gradient of reading them.
 
-Positions are computed as in torch (aten/src/ATen/native/UpSample.h): nearest in float32, linear in
-the type of the data.
+Positions are computed in the type of the data, as in torch
+(aten/src/ATen/native/cpu/UpSampleKernel.cpp, HelperInterpNearest and HelperInterpLinear).
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ from cnncalc import lazy_numpy as np
 from cnncalc.kernels.mode import Array
 
 
-def nearest_positions(n: int, m: int, scale: float | None) -> Array:
+def nearest_positions(n: int, m: int, scale: float | None, dtype: object) -> Array:
     """The input position that each of m outputs copies: floor(o / scale), or floor(o n / m)."""
-    if n == m:
-        return np.arange(m)
-    if m == 2 * n:
-        return np.arange(m) // 2
-    step = np.float32(n / m if scale is None else 1 / scale)
-    places = np.floor(np.arange(m, dtype=np.float32) * step).astype(int)
-    return np.minimum(places, n - 1)
+    step = np.asarray(n, dtype) / m if scale is None else np.asarray(1 / scale, dtype)
+    places = (np.arange(m).astype(dtype) * step).astype(np.float32)  # torch takes floorf
+    return np.minimum(np.floor(places).astype(int), n - 1)
 
 
 def linear_positions(

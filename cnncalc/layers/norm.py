@@ -104,7 +104,7 @@ class BatchNormNd(Layer, abstract=True):
     ) -> tuple[Array | None, dict[str, Array]]:
         if self._uses_running(mode):
             wanted = wants.weights and self.affine
-            found = self._sums_running(weights, dy, saved, mode) if wanted else {}
+            found = self._sums_running(weights, dy, saved, mode) if wanted else {}  # dx may take dy
             return self._backward_running(weights, dy, mode) if wants.inputs else None, found
         x, *statistics = saved
         reuse = dy if mode.overwrite else None

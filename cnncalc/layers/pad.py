@@ -94,10 +94,13 @@ class CircularPadNd(PadNd, abstract=True):
     mode = "circular"
 
     def check(self, n: int, pads: Pair) -> None:
-        """There are n elements to take."""
-        if max(pads) > n:
+        """There are n elements to take, less those that are cropped."""
+        left = n + sum(side for side in pads if side < 0)
+        if max(pads) > left:
+            cropped = f", of which {left} are left" if left < n else ""
             raise LayerError(
-                f"circular padding of {max(pads)} needs an input of at least {max(pads)}, not {n}",
+                f"circular padding of {max(pads)} needs an input of at least {max(pads)}, "
+                f"not {n}{cropped}",
                 code="CNN102",
                 argument="padding",
             )

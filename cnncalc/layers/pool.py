@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from math import gcd, prod
 from typing import Any, ClassVar
 
-from cnncalc import lazy_numpy as np
 from cnncalc.argument import (
     Number,
     Optional,
@@ -134,10 +133,7 @@ class MaxPoolNd(PoolNd, abstract=True):
         return (saves("argmax", prod(self.infer(x)), element_bytes=ARGMAX_BYTES),)
 
     def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
-        pool = self.pool(x.shape[2:])
-        if not mode.save and not np.iscomplexobj(x):
-            return pooling.maxima(x, pool, mode), None
-        y, taps = pooling.maxima_with_taps(x, pool, mode)
+        y, taps = pooling.maxima(x, self.pool(x.shape[2:]), mode)
         return y, (taps, x.shape[2:]) if mode.save else None
 
     def backward(

@@ -137,7 +137,7 @@ class Upsample(Moving):
         y = x
         for axis, old, new, factor in self._axes(x.shape[2:]):
             if self.mode == "nearest":
-                positions = resampling.nearest_positions(old, new, factor)
+                positions = resampling.nearest_positions(old, new, factor, x.real.dtype)
                 y = resampling.taken(y, positions, axis)
             elif old != new:  # torch copies where nothing changes, whatever the factor
                 lower, upper, share = self._linear(old, new, factor, y, axis)
@@ -150,7 +150,7 @@ class Upsample(Moving):
     ) -> tuple[Array, dict[str, Array]]:
         for axis, old, new, factor in reversed(self._axes(saved)):
             if self.mode == "nearest":
-                positions = resampling.nearest_positions(old, new, factor)
+                positions = resampling.nearest_positions(old, new, factor, dy.real.dtype)
                 dy = resampling.taken_gradient(dy, positions, old, axis)
             elif old != new:
                 lower, upper, share = self._linear(old, new, factor, dy, axis)
