@@ -219,8 +219,8 @@ class Layer:
         """
         raise NotImplementedError
 
-    def updates(self, weights: Mapping[str, Array], x: Array, mode: Mode) -> dict[str, Array]:
-        """The buffers after a forward pass over x, as training changes them."""
+    def updates(self, weights: Mapping[str, Array], saved: Any) -> dict[str, Array]:
+        """The buffers after the training pass that saved this."""
         return {}
 
     def initial(self, name: str, shape: Shape, generator: Any) -> Array:

@@ -82,14 +82,14 @@ class Forward:
         weights = self.weights(node)
         xs = [self.values[index] for index in node.inputs]
         try:
-            if setting.train:
-                updates = stage.layer.updates(weights, xs[0], mode)
-                self.buffers |= {key(node, name): value for name, value in updates.items()}
             y, saved = stage.layer.forward(weights, *xs, mode=mode)
         except LayerError as error:
             raise EngineError(f"{node.path}: {error.message}", error.help) from None
         ys = y if isinstance(y, tuple) else (y,)
         self.values.update(zip(stage.outputs, ys, strict=True))
+        if setting.train:
+            updates = stage.layer.updates(weights, saved)
+            self.buffers |= {key(node, name): value for name, value in updates.items()}
         if stage.wants is not None:
             self.saved[stage.place] = saved
         for index in stage.frees:

@@ -41,22 +41,6 @@ def summed_to(x: Array, shape: tuple[int, ...]) -> Array:
     return x.sum(axis=(*range(new), *repeated), keepdims=True).reshape(shape)
 
 
-def moments(x: Array, workers: Workers) -> tuple[Array, Array]:
-    """Mean and (biased) variance of each B, in float64."""
-    count = x.shape[0] * x.shape[2]
-    mean = np.empty(x.shape[1], np.result_type(x, np.float64))
-    variance = np.empty_like(mean)
-
-    def job(part: slice) -> None:
-        mean[part] = sums(x[:, part]) / count
-        with broadcasting(x.shape):
-            deviation = x[:, part] - mean[part, None].astype(x.dtype)
-        variance[part] = products(deviation, deviation) / count
-
-    on_channels(job, x, workers)
-    return mean, variance
-
-
 def standardize(
     x: Array, y: Array, weight: Array | None, bias: Array | None, eps: float, workers: Workers
 ) -> tuple[Array, Array]:

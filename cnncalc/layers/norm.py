@@ -10,7 +10,7 @@ from cnncalc import lazy_numpy as np
 from cnncalc.argument import ListOf, Number, Optional, argument, flag, number, positive
 from cnncalc.kernels.blocks import Block, broadcasting, memory_for, on_blocks
 from cnncalc.kernels.mode import Array, Finish, Mode, Region, Wants
-from cnncalc.kernels.statistics import moments, standardize, standardize_backward, summed_to
+from cnncalc.kernels.statistics import standardize, standardize_backward, summed_to
 from cnncalc.layer import (
     SAVES_INPUT,
     Example,
@@ -135,13 +135,12 @@ class BatchNormNd(Layer, abstract=True):
 
         return finish
 
-    def updates(self, weights: Mapping[str, Array], x: Array, mode: Mode) -> dict[str, Array]:
-        if not (mode.train and self.track_running_stats):
+    def updates(self, weights: Mapping[str, Array], saved: Any) -> dict[str, Array]:
+        if not self.track_running_stats:
             return {}
-        self._check_values(x)
-        rows = self._rows(x)
-        count = rows.shape[0] * rows.shape[2]
-        mean, variance = moments(rows, mode.workers)
+        x, mean, inverse = saved
+        count = x.size // mean.size
+        variance = inverse**-2 - self.eps
         found = {"running_mean": mean, "running_var": variance * (count / (count - 1))}
         share = self._share()
         updated = {}
