@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import gcd, prod
 from typing import Any, ClassVar
 
+from cnncalc import lazy_numpy as np
 from cnncalc.argument import (
     Number,
     Optional,
@@ -340,9 +341,8 @@ class LPPoolNd(PoolNd, abstract=True):
     ) -> tuple[Array, dict[str, Array]]:
         x, y = saved
         pool, p = self.pool(x.shape[2:]), self.exponent
-        root = y ** (1 - p)
-        if p > 1:  # the norm of zeros: torch gives NaN, of all slopes there 0 is the one in between
-            root[y == 0] = 0
+        # at the norm of zeros torch gives NaN: of the slopes there 0 is in the middle
+        root = np.where(y == 0, 1, y) ** (1 - p) * (y != 0) if p > 1 else y ** (1 - p)
         dx = pooling.sums_gradient(dy * root * self.scale(pool, x), pool)
         return dx * x ** (p - 1), {}
 

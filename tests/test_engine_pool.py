@@ -1,0 +1,234 @@
+"""Pools against plain loops over their windows, and against published numbers."""
+
+from itertools import product
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import assume, given, settings, strategies as st
+
+from cnncalc import layers
+from cnncalc.kernels import pooling
+from cnncalc.kernels.mode import Mode, Wants, Workers
+from cnncalc.layer import LayerError
+
+POOL = Workers(2)
+DATA = Path(__file__).parent / "data" / "worked_examples.yaml"
+VALUES = yaml.safe_load(DATA.read_text(encoding="utf-8"))["values"]
+
+
+def run(layer, x, dy=None):
+    """The output, and the gradient of the input for that of the output."""
+    y, saved = layer.forward({}, x, mode=Mode(workers=POOL))
+    dx, _ = layer.backward({}, y if dy is None else dy, saved, wants=Wants(), mode=Mode())
+    return y, dx
+
+
+@st.composite
+def pools(draw, family):
+    """A pool of any rank with the shape of its input."""
+    rank = draw(st.integers(1, 3))
+
+    def per_axis(low, high):
+        return draw(st.lists(st.integers(low, high), min_size=rank, max_size=rank))
+
+    arguments = {
+        "kernel_size": per_axis(1, 4),
+        "stride": per_axis(1, 4),
+        "ceil_mode": draw(st.booleans()),
+    }
+    if family == "LPPool":
+        arguments["norm_type"] = draw(st.sampled_from([1, 2, 3]))
+    else:
+        arguments["padding"] = [
+            [draw(st.integers(0, f // 2)), draw(st.integers(0, f // 2))]
+            for f in arguments["kernel_size"]
+        ]
+    if family == "MaxPool":
+        arguments["dilation"] = per_axis(1, 2)
+    if family == "AvgPool":
+        arguments["count_include_pad"] = draw(st.booleans())
+    shape = (2, *per_axis(1, {1: 16, 2: 7, 3: 5}[rank]))
+    layer = layers.find(f"{family}{rank}d")(**arguments)
+    try:
+        layer.infer(shape)
+    except LayerError:
+        assume(False)
+    return layer, shape
+
+
+def taps(layer, n, place):
+    """The positions under the window of a place, those in the padding included."""
+    axes = zip(place, layer.kernel_size, layer.steps, layer.dilations, layer.pads, strict=True)
+    ranges = [[o * s - before + t * d for t in range(f)] for o, f, s, d, (before, _) in axes]
+    for at in product(*ranges):
+        inside = all(0 <= i < size for i, size in zip(at, n, strict=True))
+        padded = zip(at, n, layer.pads, strict=True)
+        yield at, inside, all(-before <= i < size + after for i, size, (before, after) in padded)
+
+
+def loop(layer, x, reduce):
+    """Apply `reduce(values, taps inside the padded input, all taps)` to each window."""
+    n = x.shape[2:]
+    y = np.empty((*x.shape[:2], *layer.infer(x.shape[1:])[1:]))
+    for place in np.ndindex(*y.shape[2:]):
+        found = list(taps(layer, n, place))
+        within = sum(padded for _, _, padded in found)
+        for image, channel in np.ndindex(*x.shape[:2]):
+            values = [x[(image, channel, *at)] for at, inside, _ in found if inside]
+            y[(image, channel, *place)] = reduce(values, within, len(found))
+    return y
+
+
+def numbers(shape, seed, dtype=np.float64):
+    return np.random.default_rng(seed).integers(-9, 10, (2, *shape)).astype(dtype)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pools("MaxPool"), st.integers(0, 99))
+def test_max_pool_takes_the_largest_of_each_window(case, seed):
+    layer, shape = case
+    x = numbers(shape, seed)
+    expected = loop(layer, x, lambda values, _within, _all: max(values, default=-np.inf))
+    y, _ = run(layer, x)
+    np.testing.assert_array_equal(y, expected)
+    unsaved, _ = layer.forward({}, x, mode=Mode(save=False))
+    np.testing.assert_array_equal(unsaved, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pools("MaxPool"), st.integers(0, 99))
+def test_the_gradient_of_a_max_pool_goes_to_the_first_largest_of_each_window(case, seed):
+    layer, shape = case
+    x = numbers(shape, seed)
+    dy = numbers(layer.infer(shape), seed + 1)
+    expected = np.zeros_like(x)
+    for place in np.ndindex(*dy.shape[2:]):
+        inside = [at for at, within, _ in taps(layer, shape[1:], place) if within]
+        for image, channel in np.ndindex(*x.shape[:2]) if inside else ():
+            first = max(inside, key=lambda at: x[(image, channel, *at)])
+            expected[(image, channel, *first)] += dy[(image, channel, *place)]
+    _, dx = run(layer, x, dy)
+    np.testing.assert_array_equal(dx, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pools("AvgPool"), st.sampled_from([None, 3]), st.integers(0, 99))
+def test_average_pool_divides_the_sum_by_the_count_or_the_override(case, override, seed):
+    layer, shape = case
+    if layer.rank > 1:
+        written = {name: getattr(layer, name) for name in layer.arguments}
+        layer = type(layer)(**written | {"divisor_override": override})
+        override = layer.divisor_override
+    else:
+        override = None
+    x = numbers(shape, seed)
+
+    def mean(values, within, _all):
+        count = within if layer.count_include_pad else len(values)
+        return sum(values) / (override or count)
+
+    try:
+        expected = loop(layer, x, mean)
+    except ZeroDivisionError:  # a window on padding alone; torch gives NaN, too
+        assume(False)
+    np.testing.assert_allclose(run(layer, x)[0], expected, rtol=1e-14)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pools("LPPool"), st.integers(0, 99))
+def test_power_pool_is_the_norm_of_each_window(case, seed):
+    """Times kernel / values, within the root, where ceil_mode leaves a part of a window."""
+    layer, shape = case
+    x = abs(numbers(shape, seed))
+    p = layer.norm_type
+    expected = loop(
+        layer,
+        x,
+        lambda values, within, every: (sum(v**p for v in values) * every / within) ** (1 / p),
+    )
+    y, _ = run(layer, x)
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
+
+
+def test_the_gradient_of_a_norm_of_zeros_is_zero():
+    for p in (2, 3):
+        layer = layers.find("LPPool1d")(norm_type=p, kernel_size=2)
+        _, dx = run(layer, np.zeros((1, 1, 4)), np.ones((1, 1, 2)))
+        np.testing.assert_array_equal(dx, np.zeros((1, 1, 4)))
+
+
+@pytest.mark.parametrize("kind", ["Avg", "Max"])
+@pytest.mark.parametrize(("n", "m"), [((7, 5), (3, 2)), ((6, 4), (3, 4)), ((3, 4), (5, 7))])
+def test_adaptive_pools_read_from_floor_to_ceil(kind, n, m):
+    layer = layers.find(f"Adaptive{kind}Pool2d")(output_size=list(m))
+    x, dy = numbers((2, *n), 1), numbers((2, *m), 2)
+    y, dx = run(layer, x, dy)
+    expected = np.zeros_like(x)
+    for place in np.ndindex(*m):
+        ends = [(o * a // b, -(-(o + 1) * a // b)) for o, a, b in zip(place, n, m, strict=True)]
+        cut = tuple(slice(*end) for end in ends)
+        for at in np.ndindex(2, 2):
+            values, upstream = x[at][cut], dy[(*at, *place)]
+            if kind == "Avg":
+                np.testing.assert_allclose(y[(*at, *place)], values.mean(), rtol=1e-14, atol=1e-14)
+                expected[at][cut] += upstream / values.size
+            else:
+                assert y[(*at, *place)] == values.max()
+                first = np.unravel_index(values.argmax(), values.shape)
+                expected[at][cut][first] += upstream
+    np.testing.assert_allclose(dx, expected, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("row", [row for row in VALUES if row["op"].startswith("maxpool2d 2")])
+def test_published_max_pools(row):
+    layer = layers.find("MaxPool2d")(kernel_size=2)
+    x = np.arange(100.0).reshape(10, 10) if isinstance(row["x"], str) else np.array(row["x"], float)
+    y, _ = run(layer, x[None, None])
+    if "y" in row:
+        assert y[0, 0].tolist() == row["y"]
+    else:
+        assert y[0, 0, 0].tolist() == row["y_first_row"]
+        assert y[0, 0, -1, -1] == row["y_last"]
+
+
+def test_the_gradient_of_a_max_pool_flows_through_the_largest_only():
+    x = np.array([[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]], float)
+    dy = np.array([[10.0, 20.0], [30.0, 40.0]])
+    _, dx = run(layers.find("MaxPool2d")(kernel_size=2), x[None, None], dy[None, None])
+    expected = np.zeros((4, 4))
+    expected[1, 1], expected[1, 3], expected[2, 0], expected[3, 3] = 10, 20, 30, 40
+    np.testing.assert_array_equal(dx[0, 0], expected)
+
+
+def test_the_gradient_of_an_average_pool_is_an_equal_share_to_each():
+    dy = np.array([[8.0, 4.0]])
+    _, dx = run(layers.find("AvgPool2d")(kernel_size=2), np.zeros((1, 1, 2, 4)), dy[None, None])
+    np.testing.assert_array_equal(dx[0, 0], [[2, 2, 1, 1], [2, 2, 1, 1]])
+
+
+def test_not_a_number_is_larger_than_all_numbers():
+    """And of several the last one, as in torch."""
+    x = np.array([[[np.nan, 1.0, 2.0, np.nan, np.nan, 3.0]]])
+    y, dx = run(layers.find("MaxPool1d")(kernel_size=3), x, np.array([[[5.0, 7.0]]]))
+    assert np.isnan(y).all()
+    assert dx.tolist() == [[[5.0, 0.0, 0.0, 0.0, 7.0, 0.0]]]
+
+
+def test_large_kernels_have_more_taps_than_a_byte_counts():
+    x = np.zeros((1, 1, 300))
+    x[0, 0, 222] = 1
+    _, dx = run(layers.find("MaxPool1d")(kernel_size=300), x, np.ones((1, 1, 1)))
+    assert dx.argmax() == 222
+
+
+def test_work_in_blocks_gives_the_same(monkeypatch):
+    x = np.random.default_rng(0).normal(size=(2, 5, 9, 8))
+    layer = layers.find("MaxPool2d")(kernel_size=3, stride=2, padding=1)
+    whole = run(layer, x)
+    monkeypatch.setattr(pooling, "BLOCK", 100)
+    assert prod(x.shape[1:]) > 100
+    for one, other in zip(whole, run(layer, x), strict=True):
+        np.testing.assert_array_equal(one, other)
