@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from cnncalc.language.document import Document, parse
 from cnncalc.language.expect import check
 from cnncalc.language.reader import read
 from cnncalc.language.spec import Spec
+from cnncalc.layer import Shape
 from cnncalc.problem import Problem, merged
 from cnncalc.source import Source
 
@@ -66,6 +67,16 @@ def analyse(
     )
     problems = merged((*built.problems, *checked.problems))
     return replace(found, checks=checked.checks, problems=problems)
+
+
+def rebuilder(loaded: Loaded, settings: Settings) -> Callable[[Mapping[str, Shape]], Graph | None]:
+    """The network as a function of the shapes of its inputs; None where they make a problem."""
+
+    def rebuild(inputs: Mapping[str, Shape]) -> Graph | None:
+        built = expand(loaded, settings._replace(inputs={**settings.inputs, **inputs}))
+        return None if built.wrong else built.graph
+
+    return rebuild
 
 
 def inputs_of(loaded: Loaded) -> tuple[str, ...]:

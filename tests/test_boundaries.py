@@ -68,13 +68,14 @@ ALLOWED = {
     | {"assembler", "document", "evaluate", "expander", "expression", "references"}
     | {"scope", "spec"},
     "source": {"suggest"},
-    "pipeline": {"analysis", "graph", "problem", "source"}
+    "pipeline": {"analysis", "graph", "layer", "problem", "source"}
     | {"builder", "document", "expect", "reader", "spec"},
     "expect": {"analysis", "document", "problem", "quantity", "suggest"},
     "analysis": {"graph", "layer", "window", "problem"},
     "render": {
         "analysis",
         "argument",
+        "engine",
         "graph",
         "layer",
         "layers",
@@ -102,6 +103,8 @@ COMMANDS = {
     "specs": (["specs"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
     "help": (["--help"], {"numpy", "rich", "yaml"}),
+    "gradients": (["check-gradients", "lenet_gluon"], {"rich"}),
+    "gradients help": (["check-gradients", "--help"], {"numpy", "rich"}),
 }
 
 

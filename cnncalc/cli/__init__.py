@@ -15,6 +15,7 @@ from cnncalc.suggest import did_you_mean
 
 COMMANDS = {
     "summary": "Shapes, params, MACs and memory of every layer",
+    "check-gradients": "Prove every backward rule of a network",
     "specs": "List the networks that are shipped with cnncalc",
     "explain": "The manual page of a layer type",
 }
@@ -32,7 +33,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"cnncalc.cli.{cmd_name}").command
+        command: click.Command = import_module(_module(cmd_name)).command
         return command
 
     def resolve_command(
@@ -49,6 +50,11 @@ class Commands(click.Group):
         """The overview, from the table."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _module(name: str) -> str:
+    """Where a command stands: `check-gradients` in check_gradients.py."""
+    return f"cnncalc.cli.{name.replace('-', '_')}"
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

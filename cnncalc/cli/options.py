@@ -80,7 +80,13 @@ class Bytes(click.ParamType[int]):
 
 
 def network(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose and change a network."""
+    """The networks that are named, and the options that change them."""
+    specs = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+    return changes(specs(function))
+
+
+def changes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that change a network."""
     for option in (
         click.option("--variant", metavar="NAME|all", help="A variant of the spec, or all."),
         click.option(
@@ -99,7 +105,6 @@ def network(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="3x256x256",
             help="Change the shape of the input (name=3x64x64 where there are several).",
         ),
-        click.argument("specs", nargs=-1, required=True, metavar="SPEC..."),
     ):
         function = option(function)
     return function

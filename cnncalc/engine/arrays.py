@@ -81,7 +81,7 @@ class ArrayFile:
     def read(self, name: str) -> Array:
         """The data of an array; raises EngineError where they are damaged."""
         with _readable(self.path), self._zip.open(name + SUFFIX) as member:
-            found = npy.read_array(member, allow_pickle=False)  # type: ignore[no-untyped-call]
+            found = npy.read_array(member, allow_pickle=False)
             member.read()  # to the end, where the checksum is compared
         return np.ascontiguousarray(found, found.dtype.newbyteorder("="))
 
@@ -99,9 +99,9 @@ class ArrayFile:
     def _read_header(self, name: str, info: zipfile.ZipInfo) -> Header:
         with self._zip.open(info) as member:
             start = BytesIO(member.read(LONGEST_HEADER))
-        version = npy.read_magic(start)  # type: ignore[no-untyped-call]
+        version = npy.read_magic(start)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = reader(start)  # type: ignore[no-untyped-call]
+        shape, _, dtype = reader(start)
         if dtype.hasobject:
             raise EngineError(
                 f"'{name}' in {self.path} holds pickled Python objects, which are never unpickled",
@@ -119,7 +119,7 @@ def _opened(path: str) -> BinaryIO:
     """The file, if it may be an `.npz`."""
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - open as long as the ArrayFile
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
         raise EngineError(f"cannot open '{path}': {reason(error)}") from None
     try:
         start = file.read(6)
@@ -149,9 +149,9 @@ def _readable(path: str) -> Iterator[None]:
         raise EngineError(f"cannot read '{path}': {reason(error)}") from None
 
 
-def reason(error: OSError) -> str:
+def reason(error: Exception) -> str:
     """Why the system refused."""
-    return (error.strerror or str(error)).lower()
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 # ---- what a network needs of a file
@@ -175,7 +175,7 @@ def match(what: str, file: ArrayFile, wanted: Mapping[str, Shape | None]) -> dic
         if shape is not None and file.headers[names[name]].shape != shape
     ]
     if wrong:
-        raise EngineError(f"{file.path}: {_several(what, len(wrong), 'shape')}: {listed(wrong)}")
+        raise EngineError(f"{file.path}: {_counted(wrong, what)} of a wrong shape: {listed(wrong)}")
     return names
 
 
@@ -183,28 +183,21 @@ def _same_names(what: str, file: ArrayFile, wanted: Iterable[str]) -> None:
     known = list(wanted)
     missing = [name for name in known if name not in file.headers]
     extra = [name for name in file.headers if name not in set(known)]
-    if not missing and not extra:
-        return
     parts = []
     if missing:
-        parts.append(f"lacks {_counted(what, missing)}: {listed(missing)}")
+        parts.append(f"lacks {_counted(missing, what)}: {listed(missing)}")
     if extra:
-        parts.append(f"holds {_counted(what, extra, 'unknown')}: {listed(extra)}")
+        parts.append(f"holds {_counted(extra, 'array')} that the network lacks: {listed(extra)}")
+    if not parts:
+        return
     near = [(name, nearest(name, missing)) for name in extra[:SHOWN]]
-    meant = [f"'{name}' is '{found}'" for name, found in near if found]
-    help = f"perhaps {', '.join(meant)}" if meant else f"the names are {listed(known)}"
-    raise EngineError(f"{file.path} {' and '.join(parts)}", help)
+    meant = [f"'{name}' may be '{found}'" for name, found in near if found]
+    help = ", ".join(meant) if meant else f"the network has {listed(known)}"
+    raise EngineError(f"{file.path} {', and '.join(parts)}", help)
 
 
-def _counted(what: str, names: list[str], kind: str = "") -> str:
-    words = [str(len(names)) if len(names) > 1 else "the", kind, what]
-    return " ".join(word for word in words if word) + ("s" if len(names) > 1 else "")
-
-
-def _several(what: str, number: int, thing: str) -> str:
-    if number == 1:
-        return f"a {what} has the wrong {thing}"
-    return f"{number} {what}s have the wrong {thing}"
+def _counted(names: list[str], what: str) -> str:
+    return f"the {what}" if len(names) == 1 else f"{len(names):,} {what}s"
 
 
 def listed(names: list[str]) -> str:
@@ -266,16 +259,13 @@ class NewFile:
 
     def __init__(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         self.path = Path(path)
-        if self.path.exists():
-            if not self.path.is_file():
-                raise EngineError(f"'{path}' is not a file that could be replaced")
-            if not force:
-                raise EngineError(f"'{path}' exists", "--force replaces it")
-        self._target = self.path.resolve()  # a link stays, and leads to the new file
-        self._written = self._target.with_name(f".{self._target.name[:100]}.{token_hex(4)}")
         try:
+            if self.path.exists():
+                self._check_existing(force)
+            self._target = self.path.resolve()  # a link stays, and leads to the new file
+            self._written = self._target.with_name(f".{self._target.name[:100]}.{token_hex(4)}")
             self._file = self._written.open("xb")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._failure(error) from None
 
     def save(self, arrays: Arrays) -> None:
@@ -295,7 +285,13 @@ class NewFile:
             self._file.close()
         self._written.unlink(missing_ok=True)
 
-    def _failure(self, error: OSError) -> EngineError:
+    def _check_existing(self, force: bool) -> None:
+        if not self.path.is_file():
+            raise EngineError(f"'{self.path}' is not a file that could be replaced")
+        if not force:
+            raise EngineError(f"'{self.path}' exists", "it is replaced where 'force' says so")
+
+    def _failure(self, error: Exception) -> EngineError:
         return EngineError(f"cannot write '{self.path}': {reason(error)}")
 
 
@@ -305,4 +301,4 @@ def write(file: BinaryIO, arrays: Arrays) -> None:
         for name, array in arrays.items():
             info = zipfile.ZipInfo(name + SUFFIX)
             with packed.open(info, "w", force_zip64=True) as member:
-                npy.write_array(member, np.asanyarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
+                npy.write_array(member, np.asanyarray(array), allow_pickle=False)

@@ -115,7 +115,8 @@ class Backward:
                 one if index in wanted else None
                 for index, one in zip(node.inputs, dxs, strict=True)
             )
-            self.forward.watch(Step(node, shown, named, mode.tally.products, backward=True))
+            products, held = mode.tally.products, setting.workers.held
+            self.forward.watch(Step(node, shown, named, products, backward=True, held=held))
         if wants.inputs:
             self._give(node, dxs, dys, wanted)
         return named if wants.weights else {}

@@ -9,3 +9,7 @@ class EngineError(Exception):
     def __init__(self, message: str, help: str | None = None) -> None:
         super().__init__(message)
         self.message, self.help = message, help
+
+
+class NotFinite(EngineError):  # noqa: N818 - it is what was found
+    """A run gave NaN or infinity, though it was given neither."""

@@ -95,4 +95,5 @@ class Forward:
         for index in stage.frees:
             del self.values[index]
         if self.watch is not None:
-            self.watch(Step(node, ys, {}, mode.tally.products, backward=False))
+            held = setting.workers.held
+            self.watch(Step(node, ys, {}, mode.tally.products, backward=False, held=held))

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cnncalc.engine.backward import Backward, start
-from cnncalc.engine.errors import EngineError
+from cnncalc.engine.errors import NotFinite
 from cnncalc.engine.forward import Forward, Setting
 from cnncalc.engine.plan import Plan, plan
 from cnncalc.engine.step import Step, Watch
@@ -132,7 +132,7 @@ def _find_overflow(step: Step) -> None:
     for what, array in named:
         if array is not None and not np.isfinite(array).all():
             kind = "NaN" if np.isnan(array).any() else "overflow"
-            raise EngineError(
+            raise NotFinite(
                 f"{kind} in the {what} of {step.node.path} ({step.node.type}), the first layer "
                 "with one",
                 "check the sizes of weights and inputs, or use float64",

@@ -14,7 +14,8 @@ class Step(NamedTuple):
 
     Forward: `arrays` are its outputs. Backward: they are the gradients of its inputs (None where
     not wanted), and `weights` those of its weights, by key. `products` are the multiplications
-    with a weight that were performed.
+    with a weight that were performed, `held` the bytes of scratch memory that kernels keep until
+    the end of the run.
     """
 
     node: Node
@@ -22,6 +23,7 @@ class Step(NamedTuple):
     weights: Arrays
     products: int
     backward: bool
+    held: int = 0
 
 
 Watch = Callable[[Step], None]

@@ -17,8 +17,10 @@ from typing import NamedTuple
 from cnncalc import lazy_numpy as np
 from cnncalc.kernels.mode import Array, Finish, Mode, Region
 
-TILE = 1 << 19
-"""Elements of a tile of columns: 2 MB of float32, about what the cache of a core holds."""
+TILE = 1 << 21
+"""Elements of a tile of columns, 8 MB of float32: larger products run faster than smaller tiles."""
+CACHED = 1 << 16
+"""Elements of a block that several passes go over, so that it stays in the cache."""
 SMALL = 512
 """Positions below which an image alone keeps no thread busy: there, images go together."""
 
@@ -267,7 +269,7 @@ def _depthwise(
 
 def _few_channels(windows: Windows) -> list[tuple[int, slice]]:
     """Blocks of channels of one image that stay in the cache."""
-    count = -(-windows.groups * windows.positions // (TILE // 8))
+    count = -(-windows.groups * windows.positions // CACHED)
     cuts = blocks(windows.groups, max(count, 2))
     return list(product(range(windows.batch), cuts))
 

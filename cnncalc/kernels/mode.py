@@ -26,6 +26,9 @@ class Workers:
         self.threads = threads
         self._pool = _pool(threads - 1) if threads > 1 else None
         self._own = local()
+        self._lock = Lock()
+        self.held = 0
+        """Bytes of scratch memory, of all threads."""
 
     def run(self, job: Callable[[Any], object], items: Iterable[Any]) -> None:
         """Call `job` on every item, in any order; the first error of a job is raised."""
@@ -53,7 +56,10 @@ class Workers:
         buffers: dict[Any, Array] = vars(self._own)
         found = buffers.get((name, dtype))
         if found is None or found.size < elements:
+            before = 0 if found is None else found.nbytes
             found = buffers[name, dtype] = np.empty(elements, dtype)
+            with self._lock:
+                self.held += found.nbytes - before
         return found[:elements]
 
     def close(self) -> None:
