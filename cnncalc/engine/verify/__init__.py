@@ -1,0 +1,1 @@
+"""Every number that `summary` prints, proved by running the network."""
