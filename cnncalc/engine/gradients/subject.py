@@ -86,7 +86,7 @@ def input_names(count: int) -> tuple[str, ...]:
 
 
 def identical(a: Array, b: Array) -> bool:
-    """Whether two arrays are equal, NaN being equal to itself; block by block, as they may be huge."""
+    """Whether two arrays are equal, NaN to itself; block by block, as they may be huge."""
     left, right = a.reshape(-1), b.reshape(-1)
     blocks = (slice(start, start + BLOCK) for start in range(0, left.size, BLOCK))
     return a.shape == b.shape and all(

@@ -121,7 +121,7 @@ class _Wiring:
         for given in (weights, inputs):  # one after the other, as they may be huge
             while given:
                 name, array = given.popitem()
-                self.tensors[name] = array.astype(np.complex128)
+                self.tensors[name] = array.astype(np.complex128, order="C")
 
     def checks(self) -> Iterator[WiringCheck]:
         """The derivative along each block; the first is of all tensors at once."""
@@ -156,14 +156,14 @@ class _Wiring:
         """
         generator = np.random.default_rng((self.seed, 4, number))
         moved = self.tensors[name].reshape(-1)
-        gradient = self.gradients.get(name)
+        gradient = self.gradients[name].reshape(-1) if name in self.gradients else None
         total = 0.0
         for start in range(0, moved.size, BLOCK):
             part = slice(start, min(start + BLOCK, moved.size))
             direction = signs(generator, (part.stop - start,))
             moved.imag[part] = STEP * direction
             if gradient is not None:
-                total += float(np.dot(gradient.reshape(-1)[part], direction))
+                total += float(np.dot(gradient[part], direction))
         return total
 
     def _numeric(self) -> float:
