@@ -92,7 +92,7 @@ def test_max_pool_takes_the_largest_of_each_window(case, seed):
     layer, shape = case
     x = numbers(shape, seed)
     expected = loop(layer, x, lambda values, _within, _all: max(values, default=-np.inf))
-    y, _ = run(layer, x)
+    y, _ = run(layer, x, np.ones(expected.shape))
     np.testing.assert_array_equal(y, expected)
     unsaved, _ = layer.forward({}, x, mode=Mode(save=False))
     np.testing.assert_array_equal(unsaved, expected)
@@ -135,6 +135,13 @@ def test_average_pool_divides_the_sum_by_the_count_or_the_override(case, overrid
     except ZeroDivisionError:  # a window on padding alone; torch gives NaN, too
         assume(False)
     np.testing.assert_allclose(run(layer, x)[0], expected, rtol=1e-14)
+
+
+def test_a_window_that_is_cut_off_counts_what_is_left_with_the_padding():
+    """Size 8, padding 1, kernel 3, stride 2, rounded up: the last window holds 7 and padding."""
+    layer = layers.find("AvgPool1d")(kernel_size=3, stride=2, padding=1, ceil_mode=True)
+    y, _ = run(layer, np.ones((1, 1, 8)))
+    assert y.ravel().tolist() == [2 / 3, 1.0, 1.0, 1.0, 1 / 2]
 
 
 @settings(max_examples=60, deadline=None)

@@ -69,6 +69,18 @@ BRANCHES = """
 """
 
 
+RESIDUAL = """
+- {Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}, name: stem}
+- {Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}, from: stem}
+- {BatchNorm2d, name: left}
+- {Conv2d: {out_channels: 4, kernel_size: 1}, from: stem}
+- {BatchNorm2d, name: right}
+- {Add: [left, right]}
+- ReLU
+"""
+"""Both sides of the sum have one reader: their gradients are one array."""
+
+
 def along(graph, weights, inputs, direction, dys, **options):
     """The derivative of sum(output x upstream) along a direction, by complex step."""
     moved = [
@@ -101,8 +113,9 @@ def test_gradients_of_a_branched_network_are_derivatives_of_its_outputs(train):
 NETWORKS = ["resnet18", "mobilenet_v2", "vgg16", "densenet121", "unet"]
 
 
-def test_taking_over_elementwise_layers_changes_no_bit():
-    graph = network(BRANCHES, input="[3, 24, 24]")
+@pytest.mark.parametrize("layers", [BRANCHES, RESIDUAL])
+def test_taking_over_elementwise_layers_changes_no_bit(layers):
+    graph = network(layers, input="[3, 24, 24]")
     weights, inputs = arrays(graph, dtype="float32")
     for threads in (1, 2):
         plain = run(graph, weights, inputs, overwrite=False, threads=threads)
@@ -111,9 +124,10 @@ def test_taking_over_elementwise_layers_changes_no_bit():
             np.testing.assert_array_equal(fused.outputs[path], y)
 
 
+@pytest.mark.parametrize("layers", [BRANCHES, RESIDUAL])
 @pytest.mark.parametrize("train", [False, True])
-def test_overwriting_changes_no_bit(train):
-    graph = network(BRANCHES, input="[3, 8, 8]")
+def test_overwriting_changes_no_bit(train, layers):
+    graph = network(layers, input="[3, 8, 8]")
     weights, inputs = arrays(graph, dtype="float32")
     options = {"train": train, "backward": True, "input_gradients": True}
     plain = run(graph, weights, inputs, overwrite=False, **options)
