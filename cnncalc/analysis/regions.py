@@ -1,0 +1,212 @@
+"""Which pixels a unit reads: sets of positions, followed backwards through the network, exactly.
+
+A set of positions on an axis is an integer with a bit for each. What one path reads is a product
+of such sets, one an axis; what several paths read is a union of products, as a 1x3 beside a 3x1
+reads 5 pixels and not 9. Sets are clipped to the real map at every layer: taps in the padding
+read nothing, and what a stride skips is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, reduce
+from itertools import product
+from math import floor, prod
+from operator import or_
+from typing import NamedTuple
+
+from cnncalc.graph import Graph
+from cnncalc.layer import Shape
+from cnncalc.window import Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
+
+Product = tuple[int, ...]
+"""A set of positions on every axis: bit i stands for position i."""
+
+
+class Region(NamedTuple):
+    """The positions of a map that are read: a union of products on axes of these sizes."""
+
+    size: Shape
+    products: tuple[Product, ...]
+
+    @property
+    def hull(self) -> tuple[range, ...]:
+        """The smallest box around all positions, a range an axis; empty where nothing is read."""
+        if not self.products:
+            return (range(0),) * len(self.size)
+        return tuple(ends(reduce(or_, sets)) for sets in zip(*self.products, strict=True))
+
+    @property
+    def positions(self) -> int:
+        """How many positions are read."""
+        return sum(row.bit_count() for _, row in self.rows())
+
+    @property
+    def holes(self) -> float:
+        """The share of the hull that is not read."""
+        box = prod(len(axis) for axis in self.hull)
+        return 1 - self.positions / box if box else 0.0
+
+    def rows(self) -> Iterator[tuple[tuple[int, ...], int]]:
+        """For every place on all axes but the last, the set of positions on the last one."""
+        for place in product(*(range(n) for n in self.size[:-1])):
+            row = 0
+            for *leading, last in self.products:
+                if all(bits >> i & 1 for bits, i in zip(leading, place, strict=True)):
+                    row |= last
+            yield place, row
+
+
+def unit(size: Shape, position: Sequence[int]) -> Region:
+    """The region of one position."""
+    return Region(size, (tuple(1 << i for i in position),))
+
+
+def read_by(graph: Graph, value: int, region: Region) -> dict[int, Region | None]:
+    """What a region of a value reads of every value that it depends on, by index.
+
+    None: not known, behind a layer that ends the spatial order (Flatten) or is not modelled.
+    """
+    found: dict[int, Region | None] = {value: region}
+    producer = graph.values[value].producer
+    last = -1 if producer is None else producer
+    for node in reversed(graph.nodes[: last + 1]):
+        arriving = [found[index] for index in node.outputs if index in found]
+        shapes = graph.shapes(node.inputs)
+        if not arriving:
+            continue
+        if node.layer is None or shapes is None:
+            found |= dict.fromkeys(node.inputs)
+            continue
+        for index, shape, window in zip(
+            node.inputs, shapes, node.layer.windows(*shapes), strict=True
+        ):
+            for one in arriving:
+                read = None if one is None else _through(window, shape[1:], one)
+                found[index] = _union(found[index], read) if index in found else read
+    return found
+
+
+def _union(a: Region | None, b: Region | None) -> Region | None:
+    if a is None or b is None:
+        return None
+    return Region(a.size, merged((*a.products, *b.products)))
+
+
+def merged(products: Iterable[Product]) -> tuple[Product, ...]:
+    """The same union in fewer products: contained ones go, those that differ in one axis join."""
+    kept: list[Product] = []
+    for one in products:
+        new = one
+        again = True
+        while again:
+            again = False
+            for other in kept:
+                joined = _joined(new, other)
+                if joined is not None:
+                    kept.remove(other)
+                    new, again = joined, True
+                    break
+        kept.append(new)
+    return tuple(kept)
+
+
+def _joined(a: Product, b: Product) -> Product | None:
+    """One product for two, where there is one."""
+    if all(one | two == one for one, two in zip(a, b, strict=True)):
+        return a
+    if all(one | two == two for one, two in zip(a, b, strict=True)):
+        return b
+    if sum(one != two for one, two in zip(a, b, strict=True)) == 1:
+        return tuple(one | two for one, two in zip(a, b, strict=True))
+    return None
+
+
+def _through(window: Window, size: Shape, region: Region) -> Region | None:
+    """What a region of the output reads of an input of that size."""
+    everything = tuple((1 << n) - 1 for n in size)
+    if window in (Reach.EVERYTHING, Reach.STATISTICS):
+        return Region(size, (everything,) if region.products else ())
+    if isinstance(window, Reach) or len(window) != len(size):
+        return None
+    read = (
+        tuple(_read(axis, bits, n) for axis, bits, n in zip(window, sets, size, strict=True))
+        for sets in region.products
+    )
+    return Region(size, merged(sets for sets in read if all(sets)))
+
+
+@lru_cache(maxsize=4096, typed=True)  # windows of two types with equal numbers are equal tuples
+def _read(axis: Axis, bits: int, n: int) -> int:
+    """The positions of an axis of n that a set of output positions reads."""
+    if axis == Sliding():
+        return bits
+    if isinstance(axis, Sliding):
+        return _slid(axis, bits, n)
+    if isinstance(axis, Transposed):
+        taps = [axis.before - t * axis.dilation for t in range(axis.kernel)]
+        return _every(reduce(or_, (_shifted(bits, by) for by in taps)), axis.stride, n)
+    if isinstance(axis, Whole):
+        return (1 << n) - 1 if bits else 0
+    return reduce(or_, (1 << i for o in members(bits) for i in _taps(axis, o)), 0)
+
+
+def _slid(axis: Sliding, bits: int, n: int) -> int:
+    places = _spread(bits, axis.stride)
+    reach = [t * axis.dilation - axis.before for t in range(axis.kernel)]
+    return reduce(or_, (_shifted(places, by) for by in reach)) & (1 << n) - 1
+
+
+def _shifted(bits: int, by: int) -> int:
+    return bits << by if by >= 0 else bits >> -by
+
+
+def _spread(bits: int, stride: int) -> int:
+    """Each position times the stride."""
+    return bits if stride == 1 else int(("0" * (stride - 1)).join(f"{bits:b}"), 2)
+
+
+def _every(bits: int, stride: int, n: int) -> int:
+    """The positions below n whose multiple by the stride is in the set."""
+    picked = f"{bits:b}"[::-1][::stride][:n]
+    return int(picked[::-1], 2) if picked else 0
+
+
+def _taps(axis: Axis, o: int) -> Iterable[int]:
+    """The positions that one output of a resampled or adaptively pooled axis reads."""
+    if isinstance(axis, Adaptive):
+        return range(o * axis.before // axis.after, -(-(o + 1) * axis.before // axis.after))
+    assert isinstance(axis, Resized)
+    n, m = axis.before, axis.after
+    if axis.linear:
+        return _linear_taps(axis, o)
+    place = o * n // m if axis.scale is None else floor(o / axis.scale)
+    return (min(place, n - 1),)
+
+
+def _linear_taps(axis: Resized, o: int) -> Iterable[int]:
+    """The two positions around a place, one where it has all the weight."""
+    n, m = axis.before, axis.after
+    if n == m:
+        return (o,)
+    if axis.align_corners:
+        place, rest = divmod(o * (n - 1), m - 1) if m > 1 else (0, 0)
+        weighs = rest > 0
+    else:
+        step = n / m if axis.scale is None else 1 / axis.scale
+        exact = max(step * (o + 0.5) - 0.5, 0)
+        place, weighs = floor(exact), exact != floor(exact)
+    lower = min(place, n - 1)
+    return (lower, min(lower + 1, n - 1)) if weighs else (lower,)
+
+
+def members(bits: int) -> Iterator[int]:
+    """The positions of a set, ascending."""
+    while bits:
+        yield (bits & -bits).bit_length() - 1
+        bits &= bits - 1
+
+
+def ends(bits: int) -> range:
+    """From the first position of a set up to its last."""
+    return range((bits & -bits).bit_length() - 1, bits.bit_length()) if bits else range(0)
