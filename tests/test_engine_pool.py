@@ -1,4 +1,7 @@
-"""Pools against plain loops over their windows, and against published numbers."""
+"""Pools against plain loops over their windows, and against published numbers.
+
+What happens to NaN, infinities and zeros was compared with PyTorch 2.13.
+"""
 
 from itertools import product
 from math import prod
@@ -40,7 +43,7 @@ def pools(draw, family):
         "ceil_mode": draw(st.booleans()),
     }
     if family == "LPPool":
-        arguments["norm_type"] = draw(st.sampled_from([1, 2, 3]))
+        arguments["norm_type"] = draw(st.sampled_from([1, 1.5, 2, 3]))
     else:
         arguments["padding"] = [
             [draw(st.integers(0, f // 2)), draw(st.integers(0, f // 2))]
@@ -126,15 +129,23 @@ def test_average_pool_divides_the_sum_by_the_count_or_the_override(case, overrid
         override = None
     x = numbers(shape, seed)
 
-    def mean(values, within, _all):
-        count = within if layer.count_include_pad else len(values)
-        return sum(values) / (override or count)
+    def count(values, within):
+        return override or (within if layer.count_include_pad else len(values))
 
-    try:
-        expected = loop(layer, x, mean)
-    except ZeroDivisionError:  # a window on padding alone; torch gives NaN, too
-        assume(False)
-    np.testing.assert_allclose(run(layer, x)[0], expected, rtol=1e-14)
+    def mean(values, within, _all):
+        return sum(values) / count(values, within)
+
+    dy = numbers(layer.infer(shape), seed + 1)
+    y, dx = run(layer, x, dy)
+    np.testing.assert_allclose(y, loop(layer, x, mean), rtol=1e-14)
+    expected = np.zeros_like(x)
+    for place in np.ndindex(*dy.shape[2:]):
+        found = list(taps(layer, shape[1:], place))
+        inside = [at for at, within, _ in found if within]
+        share = dy[(..., *place)] / count(inside, sum(padded for _, _, padded in found))
+        for at in inside:
+            expected[(..., *at)] += share
+    np.testing.assert_allclose(dx, expected, rtol=1e-13, atol=1e-13)
 
 
 def test_a_window_that_is_cut_off_counts_what_is_left_with_the_padding():
@@ -156,19 +167,47 @@ def test_power_pool_is_the_norm_of_each_window(case, seed):
         x,
         lambda values, within, every: (sum(v**p for v in values) * every / within) ** (1 / p),
     )
-    y, _ = run(layer, x)
+    dy = numbers(layer.infer(shape), seed + 1)
+    y, dx = run(layer, x, dy)
     np.testing.assert_allclose(y, expected, rtol=1e-12)
+    slopes = np.zeros_like(x)
+    for place in np.ndindex(*dy.shape[2:]):
+        found = list(taps(layer, shape[1:], place))
+        inside = [at for at, within, _ in found if within]
+        for (image, channel), at in product(np.ndindex(*x.shape[:2]), inside):
+            norm, factor = y[(image, channel, *place)], len(found) / len(inside)
+            if norm > 0:
+                share = factor * (x[(image, channel, *at)] / norm) ** (p - 1)
+                slopes[(image, channel, *at)] += dy[(image, channel, *place)] * share
+    np.testing.assert_allclose(dx, slopes, rtol=1e-12, atol=1e-12)
 
 
-def test_the_gradient_of_a_norm_of_zeros_is_zero():
-    for p in (2, 3):
-        layer = layers.find("LPPool1d")(norm_type=p, kernel_size=2)
-        _, dx = run(layer, np.zeros((1, 1, 4)), np.ones((1, 1, 2)))
-        np.testing.assert_array_equal(dx, np.zeros((1, 1, 4)))
+@pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 3])
+def test_the_gradient_of_a_norm_of_zeros_is_zero(p):
+    layer = layers.find("LPPool1d")(norm_type=p, kernel_size=2)
+    _, dx = run(layer, np.array([[[0.0, 0.0, 2.0, 2.0]]]), np.ones((1, 1, 2)))
+    assert dx[0, 0, :2].tolist() == [0, 0]
+    np.testing.assert_allclose(dx[0, 0, 2:], 2 ** (1 / p - 1), rtol=1e-14)
+
+
+def test_where_the_slope_is_infinite_no_gradient_stays_none():
+    layer = layers.find("LPPool1d")(norm_type=0.5, kernel_size=2)
+    _, dx = run(layer, np.array([[[0.0, 4.0]]]), np.zeros((1, 1, 1)))
+    assert dx.tolist() == [[[0, 0]]]
+
+
+def test_a_sum_of_powers_below_zero_counts_with_its_sign():
+    layer = layers.find("LPPool1d")(norm_type=3.0, kernel_size=2)
+    x = np.array([[[-2.0, 5.0]]])
+    y, dx = run(layer, x, np.ones((1, 1, 1)))
+    np.testing.assert_allclose(y, (125 - 8) ** (1 / 3), rtol=1e-15)
+    np.testing.assert_allclose(dx, x**2 * (125 - 8) ** (-2 / 3), rtol=1e-14)
 
 
 @pytest.mark.parametrize("kind", ["Avg", "Max"])
-@pytest.mark.parametrize(("n", "m"), [((7, 5), (3, 2)), ((6, 4), (3, 4)), ((3, 4), (5, 7))])
+@pytest.mark.parametrize(
+    ("n", "m"), [((7, 5), (1, 1)), ((7, 5), (3, 2)), ((6, 4), (3, 4)), ((3, 4), (5, 7))]
+)
 def test_adaptive_pools_read_from_floor_to_ceil(kind, n, m):
     layer = layers.find(f"Adaptive{kind}Pool2d")(output_size=list(m))
     x, dy = numbers((2, *n), 1), numbers((2, *m), 2)
@@ -216,19 +255,58 @@ def test_the_gradient_of_an_average_pool_is_an_equal_share_to_each():
     np.testing.assert_array_equal(dx[0, 0], [[2, 2, 1, 1], [2, 2, 1, 1]])
 
 
-def test_not_a_number_is_larger_than_all_numbers():
+MAXIMA_OF_THREE = [
+    layers.find("MaxPool1d")(kernel_size=3),
+    layers.find("AdaptiveMaxPool1d")(output_size=2),
+]
+
+
+@pytest.mark.parametrize("layer", MAXIMA_OF_THREE, ids=repr)
+def test_not_a_number_is_larger_than_all_numbers(layer):
     """And of several the last one, as in torch."""
     x = np.array([[[np.nan, 1.0, 2.0, np.nan, np.nan, 3.0]]])
-    y, dx = run(layers.find("MaxPool1d")(kernel_size=3), x, np.array([[[5.0, 7.0]]]))
+    y, dx = run(layer, x, np.array([[[5.0, 7.0]]]))
     assert np.isnan(y).all()
     assert dx.tolist() == [[[5.0, 0.0, 0.0, 0.0, 7.0, 0.0]]]
 
 
-def test_large_kernels_have_more_taps_than_a_byte_counts():
-    x = np.zeros((1, 1, 300))
-    x[0, 0, 222] = 1
-    _, dx = run(layers.find("MaxPool1d")(kernel_size=300), x, np.ones((1, 1, 1)))
-    assert dx.argmax() == 222
+@pytest.mark.parametrize("layer", MAXIMA_OF_THREE, ids=repr)
+def test_an_infinite_gradient_goes_to_the_maximum_alone(layer):
+    x = np.array([[[1.0, 3.0, 2.0, 6.0, 5.0, 4.0]]])
+    _, dx = run(layer, x, np.array([[[np.inf, np.nan]]]))
+    np.testing.assert_array_equal(dx, [[[0, np.inf, 0, np.nan, 0, 0]]])
+
+
+def test_of_complex_numbers_the_largest_real_part_is_taken():
+    x = np.array([[[-3.0 + 1j, -2 + 9j, -5 + 2j, 1 - 1j, 1 + 7j, -9j]]])
+    for layer in MAXIMA_OF_THREE:
+        y, dx = run(layer, x)
+        assert y.tolist() == [[[-2 + 9j, 1 - 1j]]]
+        assert dx.tolist() == [[[0, -2 + 9j, 0, 1 - 1j, 0, 0]]]
+
+
+def test_padding_is_no_maximum_even_of_infinities():
+    layer = layers.find("MaxPool2d")(kernel_size=3, stride=3, padding=1)
+    _, dx = run(layer, np.full((1, 1, 2, 5), -np.inf), np.array([[[[2.0, 3.0]]]]))
+    assert dx.tolist() == [[[[2, 0, 3, 0, 0], [0, 0, 0, 0, 0]]]]
+
+
+def test_of_a_window_on_padding_alone_nothing_comes_back():
+    """The only window reads positions -1 and 2 of 0 and 1; torch then writes out of bounds."""
+    layer = layers.find("MaxPool1d")(kernel_size=2, stride=1, dilation=3, padding=1)
+    y, dx = run(layer, np.array([[[7.0, 8.0]] * 2]), np.array([[[5.0]] * 2]))
+    assert y.tolist() == [[[-np.inf]] * 2]
+    assert dx.tolist() == [[[0, 0]] * 2]
+
+
+@pytest.mark.parametrize("size", [255, 256, 300])
+def test_large_kernels_have_more_taps_than_a_byte_counts(size):
+    for place in (0, 44, size - 1):
+        x = np.zeros((1, 1, size))
+        x[0, 0, place] = 1
+        _, dx = run(layers.find("MaxPool1d")(kernel_size=size), x, np.ones((1, 1, 1)))
+        assert dx.argmax() == place
+        assert dx.sum() == 1
 
 
 def test_work_in_blocks_gives_the_same(monkeypatch):

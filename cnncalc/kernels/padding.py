@@ -31,19 +31,18 @@ def padded_gradient(dy: Array, pads: Pairs, mode: str = "constant") -> Array:
     if mode == "constant":
         return padded(dy, [(-before, -after) for before, after in pads])
     for axis, (before, after) in _axes(dy, pads):
+        lead = (slice(None),) * axis
         n = dy.shape[axis] - before - after
-        gradient = np.moveaxis(dy, axis, 0)
-        found = np.zeros((n, *gradient.shape[1:]), dy.dtype)
+        found = np.zeros((*dy.shape[:axis], n, *dy.shape[axis + 1 :]), dy.dtype)
         first, last = max(0, before), max(0, before) + n - max(0, -before) - max(0, -after)
         own = slice(max(0, -before), n - max(0, -after))
         if first < last:
-            found[own] = gradient[first:last]
-        sources = _sources(n, (before, after), mode)
-        for place, source in enumerate(sources):
+            found[(*lead, own)] = dy[(*lead, slice(first, last))]
+        for place, source in enumerate(_sources(n, (before, after), mode)):
             if not first <= place < last:
-                found[source] += gradient[place]
-        dy = np.moveaxis(found, 0, axis)
-    return np.ascontiguousarray(dy)
+                found[(*lead, source)] += dy[(*lead, place)]
+        dy = found
+    return dy
 
 
 def _axes(x: Array, pads: Pairs) -> list[tuple[int, tuple[int, int]]]:

@@ -1,17 +1,19 @@
 """Pooling: maxima and sums of windows of x (N, C, *n), and their gradients.
 
-Sums are taken axis by axis, so that a window of F x F costs 2 F operations, not F^2; so are
-maxima where nobody asks for their places.
+Sums and maxima are taken axis by axis, so that a window of F x F costs 2 F operations, not F^2;
+only the places of maxima are looked for at every element.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from math import prod
+from typing import Any
 
 from cnncalc import lazy_numpy as np
 from cnncalc.kernels.convolution import Ints, Steps, Windows, blocks
-from cnncalc.kernels.mode import Array, Mode
+from cnncalc.kernels.mode import Array, Mode, Workers
 from cnncalc.kernels.padding import Pairs, padded, padded_gradient
 
 BLOCK = 1 << 17
@@ -47,29 +49,52 @@ class Pool:
         for tap in range(self.kernel[axis]):
             yield slice(tap * d, tap * d + (m - 1) * s + 1, s)
 
+    def positions(self, axis: int) -> Array:
+        """The positions on an axis under each window: (out, kernel), those in the padding too."""
+        starts = np.arange(self.out[axis]) * self.steps.stride[axis] - self.pads[axis][0]
+        return starts[:, None] + np.arange(self.kernel[axis]) * self.steps.dilation[axis]
+
+    def within(self, axis: int, pair: tuple[int, int] = (0, 0)) -> Array:
+        """Which of `positions` lie on the axis with so much of its padding."""
+        places = self.positions(axis)
+        return (places >= -pair[0]) & (places < self.n[axis] + pair[1])
+
     def counts(self, dtype: object, include_pad: bool) -> Array:
         """Elements of each window: those in the input, or also those in its padding."""
-        found = np.ones((), dtype)
-        for n, f, s, m, (before, after) in zip(
-            self.n, self.kernel, self.steps.stride, self.out, self.pads, strict=True
-        ):
-            starts = np.arange(m) * s - before
-            low, high = (-before, n + after) if include_pad else (0, n)
-            sizes = np.minimum(starts + f, high) - np.maximum(starts, low)
-            found = np.multiply.outer(found, sizes.astype(dtype))
-        return found
+        pairs = self.pads if include_pad else ((0, 0),) * len(self.n)
+        sizes = (self.within(axis, pair).sum(axis=1) for axis, pair in enumerate(pairs))
+        return reduce(np.multiply.outer, sizes).astype(dtype)
+
+    def inside(self, tap: Ints) -> Array:
+        """Whether the element at a tap of each window is one of the input."""
+        return reduce(np.logical_and.outer, (self.within(axis)[:, t] for axis, t in enumerate(tap)))
+
+    def holds_anything(self) -> Array:
+        """Whether a window has any element of the input."""
+        axes = (self.within(axis).any(axis=1) for axis in range(len(self.n)))
+        return reduce(np.logical_and.outer, axes)
+
+    def places(self, taps: Array) -> Array:
+        """Where in the input, counted in rows, the element at a tap of each window lies."""
+        corners, offsets = np.zeros((), np.int64), np.zeros((), np.int64)
+        for axis, (n, d) in enumerate(zip(self.n, self.steps.dilation, strict=True)):
+            corners = np.add.outer(corners * n, self.positions(axis)[:, 0])
+            offsets = np.add.outer(offsets * n, np.arange(self.kernel[axis]) * d)
+        return corners + offsets.ravel()[taps]
 
 
 def sums(x: Array, pool: Pool) -> Array:
     """The sum of each window."""
-    x = padded(x, pool.exact)
+    return _folded(padded(x, pool.exact), pool, np.add)
+
+
+def _folded(x: Array, pool: Pool, operation: Any) -> Array:
+    """The elements of each window of a padded array taken together, axis by axis."""
     for axis in range(len(pool.n)):
-        first, *others = pool.slices(axis)
-        at = (slice(None),) * (axis + 2)
-        total = x[(*at, first)].copy()
+        first, *others = (x[_at(axis + 2, places)] for places in pool.slices(axis))
+        x = first.copy()
         for other in others:
-            total += x[(*at, other)]
-        x = total
+            operation(x, other, out=x)
     return x
 
 
@@ -79,75 +104,87 @@ def sums_gradient(dy: Array, pool: Pool) -> Array:
         size = pool.n[axis] + sum(pool.exact[axis])
         found = np.zeros((*dy.shape[: axis + 2], size, *dy.shape[axis + 3 :]), dy.dtype)
         for places in pool.slices(axis):
-            found[(*(slice(None),) * (axis + 2), places)] += dy
+            found[_at(axis + 2, places)] += dy
         dy = found
     return padded_gradient(dy, pool.exact)
 
 
+def _at(axis: int, places: slice) -> tuple[slice, ...]:
+    """The index of some places of an axis."""
+    return (*(slice(None),) * axis, places)
+
+
 def maxima(x: Array, pool: Pool, mode: Mode) -> tuple[Array, Array | None]:
-    """The largest value of each window, and if `mode.save` the tap it is at.
+    """The largest value of each window, and if `mode.save` its place in x, counted in rows.
 
     Of several equal ones the first, of complex numbers the one with the largest real part. NaN
-    counts as larger than all numbers.
+    counts as larger than all numbers, and the last one is taken. A window on padding alone is
+    -inf, from a place behind x. Source: aten/src/ATen/native/cpu/MaxPoolKernel.cpp.
     """
+    if not np.iscomplexobj(x):
+        return _maxima(x, pool, mode.workers, mode.save)
+    _, places = _maxima(x.real, pool, mode.workers, save=True)
+    return np.append(x, -np.inf)[places], places
+
+
+def _maxima(x: Array, pool: Pool, workers: Workers, save: bool) -> tuple[Array, Array | None]:
     y = np.empty((*x.shape[:2], *pool.out), x.dtype)
-    taps = np.empty(y.shape, np.int64) if mode.save else None
+    places = np.empty(y.shape, np.int64) if save else None
+    planes = _planes(x)
 
     def job(block: tuple[slice, slice]) -> None:
         part = padded(x[block], pool.exact, value=-np.inf)
-        if np.iscomplexobj(x):
-            at = _taps_of(part, _largest(part.real, pool), pool)
-            windows = Windows(part, pool.kernel, pool.steps, 1).view
-            flat = windows.reshape(*part.shape[:2], -1, *pool.out)
-            y[block] = np.take_along_axis(flat, at[:, :, None], 2)[:, :, 0]
-        else:
-            y[block] = _largest(part, pool)
-            at = None if taps is None else _taps_of(part, y[block], pool)
-        if taps is not None:
-            taps[block] = at
+        best = y[block] = _folded(part, pool, np.maximum)
+        if places is not None:
+            at = pool.places(_taps_of(part, best, pool))
+            places[block] = np.add(at, planes[block], out=at)
 
-    mode.workers.run(job, _blocks(x))
-    return y, taps
+    workers.run(job, _blocks(x))
+    if places is not None:
+        nowhere = ~pool.holds_anything()
+        if nowhere.any():
+            places[..., nowhere] = x.size
+    return y, places
 
 
-def _largest(x: Array, pool: Pool) -> Array:
-    """The largest of each window of a padded array, axis by axis."""
-    for axis in reversed(range(len(pool.n))):
-        first, *others = pool.slices(axis)
-        at = (slice(None),) * (axis + 2)
-        found = x[(*at, first)].copy()
-        for other in others:
-            np.maximum(found, x[(*at, other)], out=found)
-        x = found
-    return x
+def _planes(x: Array) -> Array:
+    """The place of the first element of each channel."""
+    first = np.arange(prod(x.shape[:2])) * prod(x.shape[2:])
+    return first.reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
 
 
 def _taps_of(x: Array, best: Array, pool: Pool) -> Array:
-    """The tap of each window whose real part is the largest: the first, or the last NaN."""
-    windows = Windows(x.real, pool.kernel, pool.steps, 1).view[:, 0]
-    taps = np.zeros(best.shape, np.int64 if prod(pool.kernel) > 127 else np.int8)
+    """The tap of each window of a padded array that has the largest value: the first, or last NaN.
+
+    Found without branches: of equal values, the first is where most taps are left.
+    """
+    windows = Windows(x, pool.kernel, pool.steps, 1).view[:, 0]
+    taps = [(slice(None), slice(None), *tap) for tap in np.ndindex(*pool.kernel)]
+    left = np.zeros(best.shape, np.uint8 if len(taps) < 256 else np.int64)
+    equal = np.empty(best.shape, bool)
+    for number, tap in enumerate(taps):
+        np.equal(windows[tap], best, out=equal)
+        np.maximum(left, equal.view(np.uint8) * left.dtype.type(len(taps) - number), out=left)
+    found = left.dtype.type(len(taps)) - left
+    if not best.min() > -np.inf:
+        _settle(found, windows, best, pool)
+    return found
+
+
+def _settle(found: Array, windows: Array, best: Array, pool: Pool) -> None:
+    """The taps where numbers do not decide: -inf, which the padding has too, and NaN."""
     numbered = list(enumerate(np.ndindex(*pool.kernel)))
     for number, tap in reversed(numbered):
-        np.copyto(taps, number, where=windows[(slice(None), slice(None), *tap)] == best)
-    if np.isnan(best).any():
-        for number, tap in numbered:
-            np.copyto(taps, number, where=np.isnan(windows[(slice(None), slice(None), *tap)]))
-    return taps
+        np.copyto(found, number, where=(best == -np.inf) & pool.inside(tap))
+    for number, tap in numbered:
+        np.copyto(found, number, where=np.isnan(windows[(slice(None), slice(None), *tap)]))
 
 
-def maxima_gradient(dy: Array, taps: Array, pool: Pool, mode: Mode) -> Array:
-    """The gradient of the maxima: it goes to the element at the tap, and nowhere else."""
-    size = tuple(n + sum(pair) for n, pair in zip(pool.n, pool.exact, strict=True))
-    dx = np.zeros((*dy.shape[:2], *size), dy.dtype)
-
-    def job(block: tuple[slice, slice]) -> None:
-        windows = Windows(dx[block], pool.kernel, pool.steps, 1).view[:, 0]
-        for number, tap in enumerate(np.ndindex(*pool.kernel)):
-            into = windows[(slice(None), slice(None), *tap)]
-            into += dy[block] * (taps[block] == number)
-
-    mode.workers.run(job, _blocks(dx))
-    return padded_gradient(dx, pool.exact)
+def scattered(dy: Array, places: Array, shape: Ints) -> Array:
+    """The gradient of maxima: it adds up at their places; what lies behind the array is lost."""
+    dx = np.zeros(prod(shape) + 1, dy.dtype)
+    np.add.at(dx, places.ravel(), dy.ravel())
+    return dx[:-1].reshape(shape)
 
 
 def _blocks(x: Array) -> list[tuple[slice, slice]]:
@@ -166,16 +203,13 @@ def adaptive_windows(n: Ints, output_size: Sequence[int | None]) -> list[list[sl
 
 
 def adaptive_means(x: Array, windows: list[list[slice]]) -> Array:
-    """The mean of each window, axis by axis."""
+    """The mean of each window, axis by axis; of everything, by a product, which is faster."""
+    n = prod(x.shape[2:])
+    if all(len(cuts) == 1 for cuts in windows):
+        means = x.reshape(*x.shape[:2], n) @ np.ones(n, x.dtype) / n
+        return means.reshape(*x.shape[:2], *(1,) * len(windows))
     for axis, cuts in enumerate(windows, 2):
-        if len(cuts) == 1:
-            x = x.mean(axis=axis, keepdims=True)
-            continue
-        found = np.empty((*x.shape[:axis], len(cuts), *x.shape[axis + 1 :]), x.dtype)
-        before = (slice(None),) * axis
-        for o, cut in enumerate(cuts):
-            found[(*before, o)] = x[(*before, cut)].mean(axis=axis)
-        x = found
+        x = _joined((x[_at(axis, cut)].mean(axis=axis, keepdims=True) for cut in cuts), axis)
     return x
 
 
@@ -183,34 +217,32 @@ def adaptive_means_gradient(dy: Array, windows: list[list[slice]], n: Ints) -> A
     """The gradient of the means: each element gets its share from each of its windows."""
     for axis, cuts in reversed(list(enumerate(windows, 2))):
         found = np.zeros((*dy.shape[:axis], n[axis - 2], *dy.shape[axis + 1 :]), dy.dtype)
-        before = (slice(None),) * axis
         for o, cut in enumerate(cuts):
-            share = dy[(*before, slice(o, o + 1))] / (cut.stop - cut.start)
-            found[(*before, cut)] += share
+            found[_at(axis, cut)] += dy[_at(axis, slice(o, o + 1))] / (cut.stop - cut.start)
         dy = found
     return dy
 
 
 def adaptive_maxima(x: Array, windows: list[list[slice]]) -> tuple[Array, Array]:
-    """The largest value of each window, and its position counted in rows; the first of equals."""
-    n = x.shape[2:]
-    out = tuple(len(cuts) for cuts in windows)
-    y, places = np.empty((*x.shape[:2], *out), x.dtype), np.empty((*x.shape[:2], *out), np.int64)
-    positions = np.arange(prod(n)).reshape(n)
-    for cell in np.ndindex(*out):
-        cut = tuple(cuts[o] for cuts, o in zip(windows, cell, strict=True))
-        values = x[(..., *cut)].reshape(*x.shape[:2], -1)
-        best = values.real.argmax(axis=-1)
-        places[(..., *cell)] = positions[cut].ravel()[best]
-        y[(..., *cell)] = np.take_along_axis(values, best[..., None], -1)[..., 0]
-    return y, places
+    """The largest value of each window and its place in x, as `maxima`, axis by axis."""
+    places, width = np.broadcast_to(_planes(x), x.shape), 1
+    for axis, cuts in reversed(list(enumerate(windows, 2))):
+        best = _joined((_pick(x[_at(axis, cut)].real, axis, cut.start) for cut in cuts), axis)
+        places = np.take_along_axis(places, best, axis) + best * width
+        width *= x.shape[axis]
+        x = np.take_along_axis(x, best, axis)
+    return x, places
 
 
-def adaptive_maxima_gradient(dy: Array, places: Array, n: Ints) -> Array:
-    """The gradient of the maxima: it goes to their positions."""
-    dx = np.zeros((*dy.shape[:2], prod(n)), dy.dtype)
-    image, channel = np.ogrid[: dy.shape[0], : dy.shape[1]]
-    flat = (*dy.shape[:2], -1)
-    at = (image[..., None], channel[..., None], places.reshape(flat))
-    np.add.at(dx, at, dy.reshape(flat))
-    return dx.reshape(*dy.shape[:2], *n)
+def _pick(x: Array, axis: int, start: int) -> Array:
+    """Where on an axis the largest value is: the first of equal ones, the last NaN."""
+    best = x.argmax(axis=axis, keepdims=True)
+    unknown = np.isnan(x)
+    if unknown.any():
+        last = x.shape[axis] - 1 - np.flip(unknown, axis).argmax(axis=axis, keepdims=True)
+        best = np.where(unknown.any(axis=axis, keepdims=True), last, best)
+    return best + start
+
+
+def _joined(pieces: Iterable[Array], axis: int) -> Array:
+    return np.concatenate(list(pieces), axis)

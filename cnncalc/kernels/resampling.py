@@ -11,7 +11,11 @@ from cnncalc.kernels.mode import Array
 
 
 def nearest_positions(n: int, m: int, scale: float | None, dtype: object) -> Array:
-    """The input position that each of m outputs copies: floor(o / scale), or floor(o n / m)."""
+    """The input position that each of m outputs copies: floor(o / scale), or floor(o n / m).
+
+    For m = n and m = 2 n torch leaves a written scale aside, but only on maps of H + W up to 128,
+    and in all gradients, which then are not those of its forward pass; here the scale counts.
+    """
     step = np.asarray(n, dtype) / m if scale is None else np.asarray(1 / scale, dtype)
     places = (np.arange(m).astype(dtype) * step).astype(np.float32)  # torch takes floorf
     return np.minimum(np.floor(places).astype(int), n - 1)
@@ -39,8 +43,22 @@ def taken(x: Array, positions: Array, axis: int) -> Array:
 
 
 def taken_gradient(dy: Array, positions: Array, n: int, axis: int) -> Array:
-    """The gradient of `taken`, for positions that never go down: it adds up over equal ones."""
+    """The gradient of `taken`, for positions that never go down: it adds up over equal ones.
+
+    First those that are the first to read their position, then the second ones, and so on.
+    """
     dx = np.zeros((*dy.shape[:axis], n, *dy.shape[axis + 1 :]), dy.dtype)
-    read, starts = np.unique(positions, return_index=True)
-    dx[(*(slice(None),) * axis, read)] = np.add.reduceat(dy, starts, axis)
+    lead = (slice(None),) * axis
+    turns = np.arange(len(positions)) - np.searchsorted(positions, positions)
+    for turn in range(turns.max() + 1):
+        readers = np.flatnonzero(turns == turn)
+        dx[(*lead, _slice(positions[readers]))] += dy[(*lead, _slice(readers))]
     return dx
+
+
+def _slice(places: Array) -> Array | slice:
+    """Places at equal distances as a slice, which is an index ten times as fast."""
+    first, last = int(places[0]), int(places[-1])
+    step = (last - first) // max(1, len(places) - 1) or 1
+    regular = range(first, last + 1, step)
+    return slice(first, last + 1, step) if places.tolist() == list(regular) else places

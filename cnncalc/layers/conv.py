@@ -340,6 +340,8 @@ class ConvTransposeNd(Layer, abstract=True):
         y = padded(full, self.crops)
         if "bias" in weights:
             y = y + weights["bias"].reshape(-1, *(1,) * self.rank)
+        elif y is not full:
+            y = y.copy()  # a view would keep what is cropped in memory
         return y, x if mode.save else None
 
     def backward(

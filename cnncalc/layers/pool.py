@@ -134,14 +134,13 @@ class MaxPoolNd(PoolNd, abstract=True):
         return (saves("argmax", prod(self.infer(x)), element_bytes=ARGMAX_BYTES),)
 
     def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
-        y, taps = pooling.maxima(x, self.pool(x.shape[2:]), mode)
-        return y, (taps, x.shape[2:]) if mode.save else None
+        y, places = pooling.maxima(x, self.pool(x.shape[2:]), mode)
+        return y, (places, x.shape) if mode.save else None
 
     def backward(
         self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
     ) -> tuple[Array, dict[str, Array]]:
-        taps, n = saved
-        return pooling.maxima_gradient(dy, taps, self.pool(n), mode), {}
+        return pooling.scattered(dy, *saved), {}
 
 
 class MaxPool1d(MaxPoolNd):
@@ -296,7 +295,10 @@ class AvgPool3d(DividingAvgPool):
 
 
 class LPPoolNd(PoolNd, abstract=True):
-    """What all p-norm pools share."""
+    """What all p-norm pools share.
+
+    Where the norm is 0 its gradient is 0, as in torch; for p below 1 torch gives NaN there.
+    """
 
     primary = None
 
@@ -324,26 +326,22 @@ class LPPoolNd(PoolNd, abstract=True):
         """
         return prod(self.kernel_size) / pool.counts(x.real.dtype, include_pad=False)
 
-    @property
-    def exponent(self) -> float:
-        """norm_type, as an integer where it is one: powers of integers are exact."""
-        return int(self.norm_type) if float(self.norm_type).is_integer() else self.norm_type
-
     def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
         pool = self.pool(x.shape[2:])
-        total = pooling.sums(x**self.exponent, pool)
+        total = pooling.sums(x**self.norm_type, pool)
         total *= self.scale(pool, x)
-        y = total ** (1 / self.exponent)
+        y = total ** (1 / self.norm_type)
         return y, (x, y) if mode.save else None
 
     def backward(
         self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
     ) -> tuple[Array, dict[str, Array]]:
         x, y = saved
-        pool, p = self.pool(x.shape[2:]), self.exponent
-        # at the norm of zeros torch gives NaN: of the slopes there 0 is in the middle
-        root = np.where(y == 0, 1, y) ** (1 - p) * (y != 0) if p > 1 else y ** (1 - p)
+        pool, p = self.pool(x.shape[2:]), self.norm_type
+        root = np.where(y == 0, 1, y) ** (1 - p) * (y != 0)
         dx = pooling.sums_gradient(dy * root * self.scale(pool, x), pool)
+        if p < 1:
+            x = np.where(dx == 0, 1, x)  # the slope at 0 is infinite, also where nothing arrives
         return dx * x ** (p - 1), {}
 
 
@@ -463,12 +461,12 @@ class AdaptiveMaxPoolNd(AdaptivePoolNd, abstract=True):
     def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Any]:
         windows = pooling.adaptive_windows(x.shape[2:], self.output_size)
         y, places = pooling.adaptive_maxima(x, windows)
-        return y, (places, x.shape[2:]) if mode.save else None
+        return y, (places, x.shape) if mode.save else None
 
     def backward(
         self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
     ) -> tuple[Array, dict[str, Array]]:
-        return pooling.adaptive_maxima_gradient(dy, *saved), {}
+        return pooling.scattered(dy, *saved), {}
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPoolNd):
