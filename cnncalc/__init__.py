@@ -10,9 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnncalc.api import SpecError, load, summarize
+    from cnncalc.api import (
+        SpecError,
+        initialise,
+        load,
+        load_weights,
+        run,
+        save_weights,
+        summarize,
+        verify,
+    )
+    from cnncalc.engine.errors import EngineError
 
-__all__ = ["SpecError", "__version__", "load", "summarize"]
+__all__ = [
+    "EngineError",
+    "SpecError",
+    "__version__",
+    "initialise",
+    "load",
+    "load_weights",
+    "run",
+    "save_weights",
+    "summarize",
+    "verify",
+]
 __version__ = "0.1.0"
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people write them in specs and options: `~4.09G`, `26M`, `24GiB`, `0.5`."""
+"""Numbers as people write them: `~4.09G`, `26M`, `24GiB`, `0.5` in specs and options."""
 
 from __future__ import annotations
 
@@ -55,3 +55,15 @@ def parse(text: str) -> Quantity | None:
         return None
     about, whole, fraction, suffix = found.groups(default="")
     return Quantity(int(whole + fraction), len(fraction), SUFFIXES[suffix], bool(about))
+
+
+def in_bytes(number: int) -> str:
+    """Bytes with a binary unit and four digits: `97.49 MiB`."""
+    value, unit = float(number), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    if unit == "B":
+        return f"{number} B"
+    return f"{value:.4g} {unit}" if value < 1000 else f"{value:.0f} {unit}"

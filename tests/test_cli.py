@@ -262,3 +262,13 @@ def test_any_value_for_a_variable(value):
     result = run("summary", "good.yaml", "--set", f"c={value}")
     assert result.exit_code == 1
     assert "good.yaml:4:28: error CNN007 bad-value: out_features must be" in result.stderr
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, None])
+def test_help_shows_examples_a_line_each(name):
+    """Click joins lines unless it finds the character that a raw docstring would spell out."""
+    found = CliRunner().invoke(group, [*([name] if name else []), "--help"])
+    assert found.exit_code == 0
+    assert "\\b" not in found.output
+    examples = [line for line in found.output.splitlines() if line.startswith("  cnncalc ")]
+    assert len(examples) >= 2

@@ -79,7 +79,7 @@ def test_a_network_that_passes():
     ]
     ((what, count, _, *verdict),) = cells(result.stdout, "layers.0.bias")
     assert (what, count) == ("layers.0.bias", "1")
-    assert " ".join(verdict) == "zero by structure: a batch norm takes away what a bias adds"
+    assert " ".join(verdict) == "zero by structure: a norm takes away what a bias adds"
 
 
 @pytest.mark.usefixtures("broken_linear")
@@ -150,6 +150,17 @@ def test_several_specs_and_variants_get_a_summary():
     result = run("net.yaml", "opaque.yaml")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1].split()[-2:] == ["not", "checked"]
+
+
+def test_what_takes_too_much_memory_is_not_checked():
+    result = run("vgg16", "--layer", "layers.3.Dense.0", "--memory", "1GiB")
+    assert result.exit_code == 1
+    assert "not checked: it would take about 3.0" in result.stdout
+    found = json.loads(run("net.yaml", "--memory", "1KiB", "--format", "json").stdout)
+    assert found["verdict"] == "not checked"
+    assert found["coverage"]["layers"] == found["coverage"]["tensors"] == 0
+    (end,) = found["end_to_end"]
+    assert "and 1 KiB may be used" in end["note"]
 
 
 def test_a_spec_with_errors_is_not_run():

@@ -13,6 +13,7 @@ from cnncalc.engine.gradients.signature import signatures
 from cnncalc.engine.gradients.wiring import BLOCKS, batch_for, block_count, blocks
 from cnncalc.kernels.mode import Mode
 from cnncalc.language.builder import Settings
+from cnncalc.layers.conv import Conv2d
 from cnncalc.pipeline import expand, load, rebuilder
 from cnncalc.source import read
 from cnncalc.window import Sliding, Transposed
@@ -131,6 +132,33 @@ def test_a_bias_before_a_batch_norm_is_0_by_structure():
     assert bias.verdict is Verdict.PASSED  # alone it is checked like any other
 
 
+@pytest.mark.parametrize(
+    ("between", "zero"),
+    [
+        ("MaxPool2d: 2", True),
+        ("Upsample: {scale_factor: 2, mode: bilinear}", True),
+        ("ReflectionPad2d: 1", True),
+        ("ReplicationPad2d: 1", True),
+        ("AdaptiveAvgPool2d: 2", True),
+        ("ZeroPad2d: 1", False),
+        ("ReLU", False),
+        ("LocallyConnected2d: {out_channels: 3, kernel_size: 1}", False),
+    ],
+)
+def test_a_bias_is_0_through_layers_that_keep_it(between, zero):
+    layers = f"- Conv2d: {{out_channels: 3, kernel_size: 3}}\n- {between}\n- BatchNorm2d"
+    report = checked(spec(layers, input="[2, 8, 8]"))
+    assert report.verdict is Verdict.PASSED
+    assert ends(report)["layers.0.bias"] is (Verdict.ZERO if zero else Verdict.PASSED)
+
+
+def test_a_direction_along_which_the_derivative_is_0_by_chance_is_not_taken():
+    for seed in range(8):  # the gradients of this bias are -0.2, 0 and 0.2
+        report = checked(spec("- Linear: 5", input="[9]", head="loss: L1Loss"), seed=seed)
+        assert report.verdict is Verdict.PASSED
+        assert all(one.probe.analytic for one in report.wiring)
+
+
 def test_a_bias_that_something_else_reads_too_is_not_0():
     layers = """
     - {Conv2d: {out_channels: 3, kernel_size: 1}, name: c}
@@ -138,6 +166,40 @@ def test_a_bias_that_something_else_reads_too_is_not_0():
     - Add: [prev, c]
     """
     report = checked(spec(layers, input="[2, 4, 4]"))
+    assert ends(report)["layers.0.bias"] is Verdict.PASSED
+
+
+def test_a_bias_of_a_result_of_the_network_is_not_0():
+    text = """
+    cnncalc: 1
+    input: [2, 4, 4]
+    layers:
+      - {Conv2d: {out_channels: 3, kernel_size: 1}, name: c}
+      - {BatchNorm2d: null, name: n}
+    outputs: [c, n]
+    """.replace("\n    ", "\n")
+    report = checked(text)
+    assert report.verdict is Verdict.PASSED
+    assert ends(report)["layers.0.bias"] is Verdict.PASSED
+
+
+def test_a_gradient_where_there_must_be_none_fails(monkeypatch):
+    right = Conv2d.backward
+
+    def backward(self, *arguments, **options):
+        dx, named = right(self, *arguments, **options)
+        return dx, {n: g + 1 if n == "bias" else g for n, g in named.items()}
+
+    monkeypatch.setattr(Conv2d, "backward", backward)
+    layers = "- Conv2d: {out_channels: 3, kernel_size: 3}\n- BatchNorm2d"
+    report = checked(spec(layers, input="[2, 6, 6]"))
+    assert ends(report)["layers.0.bias"] is Verdict.FAILED
+
+
+def test_a_bias_along_another_axis_than_the_channels_is_not_0():
+    layers = "- Linear: {in_features: 4, out_features: 6}\n- BatchNorm2d"
+    report = checked(spec(layers, input="[6, 4, 4]"))
+    assert report.verdict is Verdict.PASSED
     assert ends(report)["layers.0.bias"] is Verdict.PASSED
 
 
@@ -300,6 +362,8 @@ def shrunk(text):
          (3, 2, 2)),
         ("- ConvTranspose2d: {out_channels: 2, kernel_size: 5, padding: 4}", "[3, 8, 8]",
          (3, 6, 6)),
+        ("- ConvTranspose2d: {out_channels: 2, kernel_size: 3, dilation: 4, padding: 4}",
+         "[3, 8, 8]", (3, 5, 5)),
         ("- ReflectionPad2d: 3", "[3, 8, 8]", (3, 4, 4)),
         ("- CenterCrop: $(spatial(prev)[0] // 2)", "[3, 64, 64]", (3, 16, 16)),
         ("- Linear: 2", "[7]", (7,)),
@@ -321,6 +385,23 @@ def test_several_inputs_shrink_in_proportion():
       - Add: [half, small]
     """.replace("\n    ", "\n")
     assert shrunk(text) == [(3, 4, 4), (3, 2, 2)]
+
+
+def test_inputs_without_a_common_proportion_stay():
+    text = """
+    cnncalc: 1
+    inputs: {a: [1, 6], b: [1, 5]}
+    layers:
+      - {ReLU: null, from: a, name: c}
+      - {ReLU: null, from: b, name: d}
+    outputs: [c, d]
+    """.replace("\n    ", "\n")
+    assert shrunk(text) == [(1, 6), (1, 5)]
+
+
+def test_an_adaptive_pool_is_checked_at_its_size_as_written():
+    report = checked(spec("- ReLU\n- AdaptiveAvgPool2d: 7", input="[3, 20, 20]"))
+    assert [one.shapes for one in report.layers] == [((3, 2, 2),), ((3, 20, 20),)]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ class AxisField(NamedTuple):
             return None
         return quotient(2 * self.left + self.local, 2)
 
+    @property
+    def padding(self) -> Exact | None:
+        """How far the field of unit 0 reaches over the edge of the input: size / 2 - start."""
+        return None if self.left is None else -self.left
+
 
 class Field(NamedTuple):
     """The field of a layer's units on every axis of the input.

@@ -15,6 +15,9 @@ from cnncalc.suggest import did_you_mean
 
 COMMANDS = {
     "summary": "Shapes, params, MACs and memory of every layer",
+    "receptive-field": "What part of the input each unit of a layer sees",
+    "verify": "Prove the numbers of a summary by running the network",
+    "run": "Run a network on arrays, from .npz files to .npz files",
     "check-gradients": "Prove every backward rule of a network",
     "specs": "List the networks that are shipped with cnncalc",
     "explain": "The manual page of a layer type",
@@ -60,7 +63,7 @@ def _module(name: str) -> str:
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cnncalc", message="%(prog)s %(version)s")
 def group() -> None:
-    r"""Calculate and check convolutional networks that are written as YAML specs.
+    """Calculate and check convolutional networks that are written as YAML specs.
 
     \b
     cnncalc summary resnet50          a network that is shipped

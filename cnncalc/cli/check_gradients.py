@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnncalc.cli import options
+from cnncalc.cli.progress import progress
 from cnncalc.graph import Graph
 from cnncalc.language.builder import Settings
 from cnncalc.pipeline import Loaded, expand, rebuilder
@@ -22,22 +19,12 @@ from cnncalc.suggest import did_you_mean
 if TYPE_CHECKING:
     from cnncalc.engine.gradients.results import GradientReport
 
-MOST_THREADS = 8
-"""Without --threads: each thread has data of its own, which may be large."""
-
 
 @click.command()
 @click.argument("specs", nargs=-1, metavar="SPEC...")
 @options.changes
 @click.option("--layer", metavar="PATH", help="Check this layer alone, and show every derivative.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random data."
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 256),
-    help="How many to use.  [default: the processors, at most 8]",
-)
+@options.computing
 @click.option("--self-test", is_flag=True, help="Plant broken backward rules, and catch them all.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
@@ -49,13 +36,12 @@ def command(
     assignments: Any,
     variant: str | None,
     layer: str | None,
-    seed: int,
-    threads: int | None,
     self_test: bool,
     form: str,
     output: str | None,
+    **how: Any,
 ) -> None:
-    r"""Check the gradients of every layer of SPEC against its own forward pass.
+    """Check the gradients of every layer of SPEC against its own forward pass.
 
     Each distinct layer alone, every input and parameter: linear layers exactly in integers, the
     others by complex steps and differences; then the whole network. Exit code 1: a gradient is
@@ -66,11 +52,10 @@ def command(
     cnncalc check-gradients net.yaml --layer layers.3
     cnncalc check-gradients --self-test
     """
-    threads = threads or min(os.cpu_count() or 1, MOST_THREADS)
     if self_test:
         if specs:
             raise click.UsageError("--self-test takes no spec: it brings its own layers")
-        _self_test(seed, threads, form, output)
+        _self_test(how["seed"], how["threads"], form, output)
         return
     if not specs:
         raise click.UsageError("name a spec, or use --self-test")
@@ -81,7 +66,7 @@ def command(
         one = options.read_spec(spec)
         loaded[one.document.file] = one
         for setting in options.settings(one, inputs, assignments, variant):
-            wrong, report = _check(one, setting, layer, seed, threads)
+            wrong, report = _check(one, setting, layer, how)
             problems += wrong
             found += [report] if report else []
     if found:
@@ -95,23 +80,24 @@ def command(
 
 
 def _check(
-    loaded: Loaded, setting: Settings, layer: str | None, seed: int, threads: int
+    loaded: Loaded, setting: Settings, layer: str | None, how: dict[str, Any]
 ) -> tuple[tuple[Problem, ...], GradientReport | None]:
     """The problems of a network, and the check of its gradients if it has no errors."""
     built = expand(loaded, setting)
     if built.wrong:
         return merged(built.problems), None
+    from cnncalc.engine import budget
     from cnncalc.engine.gradients.check import check_gradients
 
-    with _progress(built.graph.name or built.graph.file) as progress:
+    memory = how["memory"] or budget.available()
+    with progress(f"check-gradients {built.graph.name or built.graph.file}") as tell:
         report = check_gradients(
             built.graph,
             rebuild=rebuilder(loaded, setting),
             variant=setting.variant.name.text if setting.variant else None,
             layer=None if layer is None else _path(built.graph, layer),
-            seed=seed,
-            threads=threads,
-            progress=progress,
+            progress=tell,
+            **{**how, "memory": memory},
         )
     return merged(built.problems), report
 
@@ -144,26 +130,8 @@ def _self_test(seed: int, threads: int, form: str, output: str | None) -> None:
     from cnncalc.engine.gradients.self_test import self_test
     from cnncalc.render import self_test as render
 
-    with _progress("self-test") as progress:
-        found = self_test(seed=seed, threads=threads, progress=progress)
+    with progress("self-test") as tell:
+        found = self_test(seed=seed, threads=threads, progress=tell)
     options.write(render.to_json(found) if form == "json" else render.report(found), output)
     if not found.passed:
         raise click.exceptions.Exit(1)
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A line of progress on a terminal, once a second has passed."""
-    started, shown = time.monotonic(), False
-
-    def show(done: int, of: int) -> None:
-        nonlocal shown
-        if sys.stderr.isatty() and time.monotonic() - started > 1:
-            click.echo(f"\r{label}: {done} of {of} ", nl=False, err=True)
-            shown = True
-
-    try:
-        yield show
-    finally:
-        if shown:
-            click.echo("\r\x1b[K", nl=False, err=True)

@@ -14,7 +14,7 @@ from cnncalc.suggest import did_you_mean
 @click.command()
 @click.argument("what", required=False, metavar="[TYPE]")
 def command(what: str | None) -> None:
-    r"""Print the manual page of a layer TYPE: arguments, counting rules, examples.
+    """Print the manual page of a layer TYPE: arguments, counting rules, examples.
 
     Without TYPE: list all layer types.
 

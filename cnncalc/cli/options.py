@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from cnncalc.language.document import parse, plain
 from cnncalc.layer import Shape
 from cnncalc.pipeline import Loaded, load
 from cnncalc.suggest import did_you_mean
+
+MOST_THREADS = 8
+"""Without --threads: each has data of its own, which may be large."""
 
 _SHAPE = re.compile(r"\d+(?:[x,]\d+)*")
 
@@ -87,6 +91,19 @@ def network(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def changes(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that change a network."""
+    shape = click.option(
+        "--input",
+        "inputs",
+        type=_Shape(),
+        multiple=True,
+        metavar="3x256x256",
+        help="Change the shape of the input (name=3x64x64 where there are several).",
+    )
+    return shape(variation(function))
+
+
+def variation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that change a network, but for its input."""
     for option in (
         click.option("--variant", metavar="NAME|all", help="A variant of the spec, or all."),
         click.option(
@@ -96,14 +113,6 @@ def changes(function: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="NAME=VALUE",
             help="Change a variable of the spec.",
-        ),
-        click.option(
-            "--input",
-            "inputs",
-            type=_Shape(),
-            multiple=True,
-            metavar="3x256x256",
-            help="Change the shape of the input (name=3x64x64 where there are several).",
         ),
     ):
         function = option(function)
@@ -136,6 +145,34 @@ def sizing(function: Callable[..., Any]) -> Callable[..., Any]:
             default=1,
             show_default=True,
             help="Images at once, for sizes in bytes.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _threads(ctx: click.Context, param: click.Parameter, value: int | None) -> int:  # noqa: ARG001
+    """Fill in the default of `--threads`; click's callback."""
+    return value or min(os.cpu_count() or 1, MOST_THREADS)
+
+
+def computing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that run a network; without `--threads` a default is filled in."""
+    for option in (
+        click.option(
+            "--memory",
+            type=Bytes(),
+            metavar="8GiB",
+            help="Refuse what would take more.  [default: 90% of what is free]",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(1, 256),
+            callback=_threads,
+            help=f"How many to use.  [default: the processors, at most {MOST_THREADS}]",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random data."
         ),
     ):
         function = option(function)

@@ -11,7 +11,7 @@ from cnncalc.render.text import count
 
 @click.command()
 def command() -> None:
-    r"""List the shipped networks with their params, MACs and source.
+    """List the shipped networks with their params, MACs and source.
 
     Each name can be given to the other commands.
 

@@ -70,7 +70,7 @@ def command(
     output: str | None,
     **view: Any,
 ) -> None:
-    r"""Print shapes, params, MACs, receptive field and memory of every layer of SPEC.
+    """Print shapes, params, MACs, receptive field and memory of every layer of SPEC.
 
     SPEC is a file, - for standard input, or the name of a shipped network (`cnncalc specs`).
     Several specs, or --variant all, give a comparison. Exit code 1: the spec has errors, or an

@@ -99,9 +99,7 @@ class ArrayFile:
     def _read_header(self, name: str, info: zipfile.ZipInfo) -> Header:
         with self._zip.open(info) as member:
             start = BytesIO(member.read(LONGEST_HEADER))
-        version = npy.read_magic(start)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = reader(start)
+        shape, dtype = _parsed(start)
         if dtype.hasobject:
             raise EngineError(
                 f"'{name}' in {self.path} holds pickled Python objects, which are never unpickled",
@@ -113,6 +111,17 @@ class ArrayFile:
                 f"says {list(shape)} of {dtype}"
             )
         return Header(shape, dtype)
+
+
+def _parsed(start: BytesIO) -> Header:
+    """The header at the start of an array; raises ValueError."""
+    try:
+        version = npy.read_magic(start)
+        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = reader(start)
+    except Exception as error:  # what the tokenizer of Python raises on nonsense, besides
+        raise ValueError(str(error) or type(error).__name__) from None
+    return Header(shape, dtype)
 
 
 def _opened(path: str) -> BinaryIO:
@@ -144,7 +153,7 @@ def _readable(path: str) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EngineError(f"{path} is damaged, or no file of arrays: {why}") from None
+        raise EngineError(f"{path} is damaged: {why[:1].lower()}{why[1:]}") from None
     except OSError as error:
         raise EngineError(f"cannot read '{path}': {reason(error)}") from None
 
@@ -187,7 +196,8 @@ def _same_names(what: str, file: ArrayFile, wanted: Iterable[str]) -> None:
     if missing:
         parts.append(f"lacks {_counted(missing, what)}: {listed(missing)}")
     if extra:
-        parts.append(f"holds {_counted(extra, 'array')} that the network lacks: {listed(extra)}")
+        what = "an array" if len(extra) == 1 else f"{len(extra):,} arrays"
+        parts.append(f"holds {what} that the network has no use for: {listed(extra)}")
     if not parts:
         return
     near = [(name, nearest(name, missing)) for name in extra[:SHOWN]]
@@ -217,6 +227,18 @@ def read(file: ArrayFile, names: Mapping[str, str], dtype: Any) -> dict[str, Arr
             found[name] = given.astype(dtype, copy=False)
         _finite(file.path, name, given, found[name])
     return found
+
+
+def read_classes(file: ArrayFile, names: Mapping[str, str]) -> dict[str, Array]:
+    """The arrays of a match that hold the numbers of classes; raises EngineError for others."""
+    for name, stored in names.items():
+        dtype = file.headers[stored].dtype
+        if dtype.kind not in "iu":
+            raise EngineError(
+                f"'{name}' in {file.path} holds {dtype}; the loss takes the numbers of classes",
+                "give integers, from 0",
+            )
+    return {name: file.read(stored).astype("int64") for name, stored in names.items()}
 
 
 def floating_type(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
@@ -268,16 +290,20 @@ class NewFile:
         except (OSError, ValueError) as error:
             raise self._failure(error) from None
 
-    def save(self, arrays: Arrays) -> None:
-        """Write the arrays and put the file in its place."""
+    def write(self, arrays: Arrays) -> None:
+        """Write the arrays, under the other name still."""
         try:
             with self._file:
                 write(self._file, arrays)
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def place(self) -> None:
+        """Give what was written its name."""
+        try:
             self._written.replace(self._target)
         except OSError as error:
             raise self._failure(error) from None
-        finally:
-            self.discard()
 
     def discard(self) -> None:
         """Leave nothing behind of what was not finished."""
@@ -289,7 +315,7 @@ class NewFile:
         if not self.path.is_file():
             raise EngineError(f"'{self.path}' is not a file that could be replaced")
         if not force:
-            raise EngineError(f"'{self.path}' exists", "it is replaced where 'force' says so")
+            raise EngineError(f"'{self.path}' exists", "--force (in Python force=True) replaces it")
 
     def _failure(self, error: Exception) -> EngineError:
         return EngineError(f"cannot write '{self.path}': {reason(error)}")

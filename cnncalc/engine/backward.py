@@ -11,9 +11,10 @@ from cnncalc.engine.errors import EngineError
 from cnncalc.engine.forward import Forward, Setting
 from cnncalc.engine.plan import Plan, Stage
 from cnncalc.engine.step import Step
-from cnncalc.engine.weights import Array, Arrays, key, random_target
+from cnncalc.engine.weights import Array, Arrays, key, known_shape, random_target
 from cnncalc.graph import Graph, Node
 from cnncalc.kernels.mode import Mode, Wants
+from cnncalc.layer import LayerError, Shape
 from cnncalc.layers.loss import Loss
 
 
@@ -48,23 +49,61 @@ def start(
             loss, found[output.value] = _loss(graph.loss, y, target, setting)
             losses.append(loss)
         elif path in upstream:
-            found[output.value] = _fitting(path, upstream[path], y)
+            found[output.value] = upstream[path].astype(y.dtype, copy=False)
         else:
             generator = np.random.default_rng((setting.seed, 3, number))
             found[output.value] = generator.standard_normal(y.shape).astype(y.dtype)
     return Start(sum(losses) if losses else None, found)
 
 
-def _fitting(path: str, gradient: Array, y: Array) -> Array:
-    if gradient.shape != y.shape:
-        shapes = f"{list(gradient.shape)}, and the output {list(y.shape)}"
-        raise EngineError(f"the gradient of {path} has the shape {shapes}")
-    return gradient.astype(y.dtype, copy=False)
+def check_start(graph: Graph, todo: Plan, batch: int, upstream: Arrays, targets: Arrays) -> None:
+    """Refuse gradients of outputs, or targets, that do not fit; raises EngineError."""
+    if targets and not isinstance(graph.loss, Loss):
+        raise EngineError(
+            "the network has no loss to compare targets with", "write one under 'loss:' in the spec"
+        )
+    if upstream and isinstance(graph.loss, Loss):
+        raise EngineError(
+            "the network has a loss, so that its outputs take no gradients", "give targets instead"
+        )
+    for what, given in (("upstream gradient", upstream), ("target", targets)):
+        wanted = start_shapes(graph, todo, batch)
+        for path, array in given.items():
+            if path not in wanted:
+                raise EngineError(
+                    f"the network has no output '{path}'", f"outputs: {', '.join(wanted)}"
+                )
+            if array.shape != wanted[path]:
+                shapes = f"{list(array.shape)}, not {list(wanted[path])}"
+                raise EngineError(f"the {what} of {path} has the shape {shapes}")
+    for path, array in targets.items():
+        if takes_classes(graph) != (array.dtype.kind in "iu"):
+            kind = "classes, which are integers" if takes_classes(graph) else "numbers, no integers"
+            raise EngineError(f"the target of {path} holds {array.dtype}; the loss takes {kind}")
+
+
+def start_shapes(graph: Graph, todo: Plan, batch: int) -> dict[str, Shape]:
+    """The shapes of all targets, or without a loss of all gradients of outputs, by path."""
+    found = {}
+    for output in todo.outputs:
+        shape = known_shape(graph, output.value)
+        if isinstance(graph.loss, Loss):
+            shape = graph.loss.target(shape)
+        found[graph.values[output.value].path] = (batch, *shape)
+    return found
+
+
+def takes_classes(graph: Graph) -> bool:
+    """Whether the loss compares with the numbers of classes."""
+    return isinstance(graph.loss, Loss) and graph.loss.target_kind == "class"
 
 
 def _loss(loss: Loss, y: Array, target: Array, setting: Setting) -> tuple[Any, Array]:
     mode = Mode(train=setting.train, workers=setting.workers)
-    value, saved = loss.forward({}, y, target, mode=mode)
+    try:
+        value, saved = loss.forward({}, y, target, mode=mode)
+    except LayerError as error:
+        raise EngineError(f"loss: {error.message}", error.help) from None
     dxs, _ = loss.backward({}, np.ones_like(value), saved, wants=Wants(), mode=mode)
     return value.item(), dxs[0]
 

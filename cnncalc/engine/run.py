@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cnncalc.engine.backward import Backward, start
+from cnncalc.engine.backward import Backward, check_start, start
 from cnncalc.engine.errors import NotFinite
 from cnncalc.engine.forward import Forward, Setting
 from cnncalc.engine.plan import Plan, plan
@@ -76,6 +76,8 @@ def run(
         fuse=overwrite and watch is None and not train and not backward,
     )
     given = _Given(weights, inputs, upstream or {}, targets or {})
+    batch = len(next(iter(inputs.values())))
+    check_start(graph, todo, batch, given.upstream, given.targets)
     with _workers(threads) as workers:
         setting = Setting(train, seed, overwrite, workers)
         result = _perform(graph, todo, given, setting, watch)

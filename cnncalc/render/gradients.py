@@ -24,8 +24,9 @@ def report(found: GradientReport, *, probes: bool = False) -> str:
     """All of one network; with `probes` every single derivative instead of the worst."""
     lines = [*_head(found), ""]
     lines += _probes(found) if probes else _table(found)
-    lines += [*_wiring(found), *_wrong(found), ""]
-    return "\n".join([*lines, _coverage(found), _verdict(found)]) + "\n"
+    lines += [*_wiring(found), *_wrong(found)]
+    body = "\n".join(lines).rstrip()
+    return f"{body}\n\n{_coverage(found)}\n{_verdict(found)}\n"
 
 
 def summary(many: Sequence[GradientReport]) -> str:
@@ -55,7 +56,7 @@ def _title(found: GradientReport) -> str:
 
 
 def _head(found: GradientReport) -> Iterator[str]:
-    yield f"{_title(found)}: gradients of {count(found.nodes)} layers, seed {found.seed}"
+    yield f"{_title(found)}: gradients of {_many(found.nodes, 'layer')}, seed {found.seed}"
     shrinking = found.shrinking
     for name, written in shrinking.written.items():
         called = "input" if name == "input" else f"input {name}"
@@ -104,7 +105,9 @@ def _probes(found: GradientReport) -> Iterator[str]:
             for probe in tensor.probes
         ]
         headings = ("tensor", "along", "method", "analytic", "numeric", "error", "verdict")
-        yield from aligned(headings, rows)
+        if rows:
+            yield from aligned(headings, rows)
+        yield from (f"{tensor.tensor}: {_word(tensor)}" for tensor in one.tensors if tensor.note)
         yield ""
 
 
@@ -182,7 +185,7 @@ def _counts(found: GradientReport) -> Iterator[str]:
 
 
 def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{count(number)} {what}" if number == 1 else f"{count(number)} {what}s"
 
 
 def _worst_error(found: GradientReport) -> float | None:

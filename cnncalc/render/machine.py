@@ -90,8 +90,8 @@ def _field(field: Field | None) -> dict[str, Any] | None:
         return None
 
     def axes(values: Iterable[Exact | None]) -> list[Any] | None:
-        exact = [_exact(value) for value in values]
-        return None if None in exact else exact
+        found = [exact(value) for value in values]
+        return None if None in found else found
 
     def of(axis: AxisField) -> tuple[Exact | None, Exact | None, Exact | None]:
         return axis.size, axis.jump, axis.start
@@ -106,7 +106,7 @@ def _field(field: Field | None) -> dict[str, Any] | None:
     }
 
 
-def _exact(value: int | Fraction | None) -> int | float | str | None:
+def exact(value: int | Fraction | None) -> int | float | str | None:
     """A number as JSON: a fraction that is no exact decimal is a string such as "1/3"."""
     if value is None or isinstance(value, int):
         return value
@@ -152,16 +152,44 @@ def _place(span: Any) -> dict[str, Any]:
 
 def to_csv(report: Report, rows: Sequence[Row], columns: Sequence[str]) -> str:
     """One line a layer with a header; numbers bare, unknown empty."""
+    values = ([COLUMNS[key].value((row,), report.sizing) for key in columns] for row in rows)
+    return plain_csv(columns, (["" if one is None else one for one in row] for row in values))
+
+
+def plain_csv(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as CSV, with a header."""
     import csv
     import io
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        values = [COLUMNS[key].value((row,), report.sizing) for key in columns]
-        writer.writerow(["" if value is None else value for value in values])
+    writer.writerow(headings)
+    writer.writerows(rows)
     return out.getvalue()
+
+
+def plain_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as Markdown."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    for row in rows:
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def fields_json(report: Report) -> str:
+    """The receptive fields of all layers."""
+    layers = [
+        {
+            "path": row.node.path,
+            "type": row.node.type,
+            "out_shape": row.out_shapes[0],
+            "receptive_field": _field(row.field),
+            "reducer": row.field.reducer if row.field else None,
+        }
+        for row in report.rows
+    ]
+    head = {"cnncalc": __version__, "spec": report.file, "inputs": report.inputs}
+    return json.dumps(head | {"layers": layers}, indent=1) + "\n"
 
 
 def to_markdown(report: Report, lines: Sequence[Line], columns: Sequence[str]) -> str:

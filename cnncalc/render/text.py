@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cnncalc.layer import Shape
 from cnncalc.problem import Problem, Span
+from cnncalc.quantity import in_bytes
 
 TAB = " "
 WIDEST = 160
@@ -63,21 +64,8 @@ def shapes(many: Iterable[Shape | None]) -> str:
 
 
 def size(number: int | None) -> str:
-    """Bytes with a binary unit and four digits: `97.49 MiB`."""
-    if number is None:
-        return "?"
-    value, unit = float(number), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return (
-        f"{number} B"
-        if unit == "B"
-        else f"{value:.4g} {unit}"
-        if value < 1000
-        else f"{value:.0f} {unit}"
-    )
+    """Bytes with a binary unit, `?` where they are not known."""
+    return "?" if number is None else in_bytes(number)
 
 
 def rounded(number: int | None) -> str:
@@ -88,3 +76,17 @@ def rounded(number: int | None) -> str:
         if number >= 10**power:
             return f"{number / 10**power:.3f} {suffix}"
     return str(number)
+
+
+def aligned(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[str]
+) -> Iterator[str]:
+    """The lines of a table: columns as wide as their widest cell, those of `right` to the right."""
+    cells = [headings, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    for row in cells:
+        parts = (
+            cell.rjust(width) if heading in right else cell.ljust(width)
+            for heading, cell, width in zip(headings, row, widths, strict=True)
+        )
+        yield "  ".join(parts).rstrip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from cnncalc.engine.gradients.adjoint import Exact
 from cnncalc.engine.gradients.complex_step import Smooth, tensor_check
 from cnncalc.engine.gradients.data import integer_subject, real_subject
 from cnncalc.engine.gradients.guards import guarded
+from cnncalc.engine.gradients.memory import excess, of_layer
 from cnncalc.engine.gradients.results import LayerCheck, TensorCheck, Verdict, worst
 from cnncalc.engine.gradients.signature import Signature
-from cnncalc.engine.gradients.structure import FEW, divisor, zero_gradient
+from cnncalc.engine.gradients.structure import divisor, zero_gradient
 from cnncalc.engine.gradients.subject import identical, input_names
 from cnncalc.layer import Layer, LayerError, Shape
 from cnncalc.layers.loss import Loss
@@ -26,13 +26,16 @@ NEGLIGIBLE = 1e-12
 
 
 @np.errstate(all="ignore")
-def check_signature(signature: Signature, seed: int, batch: int = 2) -> tuple[LayerCheck, ...]:
+def check_signature(
+    signature: Signature, seed: int, batch: int = 2, memory: int | None = None
+) -> tuple[LayerCheck, ...]:
     """The checks of one distinct layer, in one or in both modes."""
     layer, shapes = signature.layer, signature.shapes
-    if all(prod(shape[1:]) == 1 for shape in shapes):
-        batch = max(batch, FEW)
     if layer.declared:
         return (_unchecked(signature, None, "declared, not modelled"),)
+    too_much = excess(of_layer(signature, batch), memory)
+    if too_much:
+        return (_unchecked(signature, None, too_much),)
     try:
         modes = _modes(layer, shapes, seed, batch)
     except LayerError as error:

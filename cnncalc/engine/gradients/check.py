@@ -30,22 +30,24 @@ def check_gradients(
     layer: str | None = None,
     seed: int = 0,
     threads: int = 1,
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> GradientReport:
     """Check every backward rule of a network without problems, and how they are put together.
 
     `rebuild` gives the network for smaller inputs; without it the inputs stay as they are. With
     the path of a `layer` it is the only one that is checked. The same seed gives the same data.
+    What would take more than `memory` bytes is reported as not checked.
     """
     smaller = shrink(graph, rebuild) if rebuild else graph
     chosen = [s for s in signatures(smaller, graph) if layer is None or layer in s.paths]
     batch = batch_for(smaller)
     tell = progress or _silence
     with threadpool_limits(1, "blas"):
-        layers = _alone(chosen, seed, threads, tell)
+        layers = _alone(chosen, seed, threads, memory, tell)
         refusing = _refusing(layers)
         wiring = (
-            check_wiring(smaller, refusing, batch=batch, seed=seed, threads=threads)
+            check_wiring(smaller, refusing, batch=batch, seed=seed, threads=threads, memory=memory)
             if layer is None
             else ()
         )
@@ -71,12 +73,12 @@ def path_of(graph: Graph, name: str) -> str | None:
 
 
 def _alone(
-    chosen: list[Signature], seed: int, threads: int, tell: Progress
+    chosen: list[Signature], seed: int, threads: int, memory: int | None, tell: Progress
 ) -> tuple[LayerCheck, ...]:
     """The checks of all distinct layers, in their order."""
 
     def check(signature: Signature) -> tuple[LayerCheck, ...]:
-        return check_signature(signature, seed, BATCH)
+        return check_signature(signature, seed, BATCH, memory)
 
     found: list[LayerCheck] = []
     with ThreadPoolExecutor(threads) as pool:

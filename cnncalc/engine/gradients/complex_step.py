@@ -55,7 +55,7 @@ class Smooth:
             return TensorCheck(name, "-", None, Verdict.FAILED, note)
         probes = self._probes(name, gradient)
         verdict = worst(probe.verdict for probe in probes)
-        if verdict is Verdict.PASSED and not gradient.any():
+        if verdict is not Verdict.FAILED and not gradient.any():
             verdict = Verdict.VACUOUS
         return tensor_check(name, probes, verdict)
 

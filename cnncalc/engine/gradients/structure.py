@@ -41,6 +41,23 @@ def kinks(layer: Layer) -> tuple[float, ...]:
     return ()
 
 
+def sides(layer: Layer) -> tuple[int, ...]:
+    """From which side torch takes the derivative at each kink: -1 from the left, 1 from the right.
+
+    Empty where both sides have the same, or where a kink is no exact number.
+    """
+    names, bends = kinds(layer), kinks(layer)
+    if not bends or "Softsign" in names:
+        return ()
+    if len(bends) == 2:
+        return (-1, 1)  # what is clamped is flat at its limits too
+    if "Softplus" in names:
+        beta, threshold = layer.beta, layer.threshold  # type: ignore[attr-defined]
+        exact = bends[0] * beta == threshold
+        return (-1 if beta > 0 else 1,) if exact else ()
+    return (-1,)
+
+
 def divisor(layer: Layer, x: Shape) -> int:
     """A number that every count is a divisor of by which the layer divides a sum (else 1)."""
     names = kinds(layer)

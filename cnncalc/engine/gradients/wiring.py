@@ -15,13 +15,14 @@ import numpy as np
 from cnncalc.engine.errors import EngineError
 from cnncalc.engine.gradients.complex_step import METHOD, STEP, judged
 from cnncalc.engine.gradients.differences import LIMIT as DIFFERENCE_LIMIT
-from cnncalc.engine.gradients.probes import signs
+from cnncalc.engine.gradients.memory import excess, of_network
 from cnncalc.engine.gradients.results import Probe, Verdict, WiringCheck
 from cnncalc.engine.gradients.structure import FEW, group_size, kinds
 from cnncalc.engine.gradients.subject import BLOCK, Array, inner
 from cnncalc.engine.gradients.variants import lifted
+from cnncalc.engine.gradients.zeros import structural_zeros
 from cnncalc.engine.run import run
-from cnncalc.engine.weights import initialise, key, parameters, random_inputs, random_target
+from cnncalc.engine.weights import initialise, parameters, random_inputs, random_target
 from cnncalc.graph import Graph
 from cnncalc.kernels.mode import Mode
 from cnncalc.layer import Layer
@@ -46,7 +47,13 @@ class Block(NamedTuple):
 
 
 def check_wiring(
-    graph: Graph, refusing: frozenset[Layer], *, batch: int, seed: int, threads: int = 1
+    graph: Graph,
+    refusing: frozenset[Layer],
+    *,
+    batch: int,
+    seed: int,
+    threads: int = 1,
+    memory: int | None = None,
 ) -> tuple[WiringCheck, ...]:
     """All derivatives end to end, in training mode; `refusing` takes no complex numbers."""
     declared = [node for node in graph.nodes if node.layer and node.layer.declared]
@@ -55,6 +62,9 @@ def check_wiring(
         return (_whole(Verdict.NOT_CHECKED, note),)
     found: tuple[WiringCheck, ...] = ()
     try:
+        too_much = excess(of_network(graph, batch, threads), memory)
+        if too_much:
+            return (_whole(Verdict.NOT_CHECKED, too_much),)
         for attempt in range(ATTEMPTS):
             found = tuple(_Wiring(graph, refusing, batch, seed + attempt, threads).checks())
             if not any(one.verdict is Verdict.VACUOUS for one in found):
@@ -101,7 +111,7 @@ class _Wiring:
         )
         weights = initialise(graph, seed, "float64")
         inputs = random_inputs(graph, batch, seed, "float64")
-        self.inputs, self.scale = tuple(inputs), 0.0
+        self.inputs, self.scale, self.zeros = tuple(inputs), 0.0, structural_zeros(graph)
         self.ends = _Ends(graph, batch, seed)
         result = run(
             graph,
@@ -147,7 +157,8 @@ class _Wiring:
         self.scale = max(self.scale, sqrt(squares))
         least = sqrt(squares / size) if size else 0.0
         probe = judged(block.what, METHOD, analytic, numeric, least, self.limit)
-        return WiringCheck(block.what, block.keys, probe, *self._verdict(block, probe))
+        tiny = max(sqrt(squares), abs(numeric)) <= NEGLIGIBLE * self.scale
+        return WiringCheck(block.what, block.keys, probe, *self._verdict(block, probe, tiny))
 
     def _move(self, number: int, name: str) -> float:
         """Give a tensor a random imaginary part; the derivative along it, by its gradient.
@@ -160,7 +171,7 @@ class _Wiring:
         total = 0.0
         for start in range(0, moved.size, BLOCK):
             part = slice(start, min(start + BLOCK, moved.size))
-            direction = signs(generator, (part.stop - start,))
+            direction = generator.uniform(-1.0, 1.0, part.stop - start)
             moved.imag[part] = STEP * direction
             if gradient is not None:
                 total += float(np.dot(gradient[part], direction))
@@ -174,11 +185,11 @@ class _Wiring:
         )
         return self.ends.value(result.outputs) / STEP
 
-    def _verdict(self, block: Block, probe: Probe) -> tuple[Verdict, str | None]:
-        tiny = max(abs(probe.analytic), abs(probe.numeric)) <= NEGLIGIBLE * self.scale
-        if set(block.keys) <= structural_zeros(self.graph):
+    def _verdict(self, block: Block, probe: Probe, tiny: bool) -> tuple[Verdict, str | None]:
+        """What the probe shows of this block; `tiny`: its whole gradient is but rounding."""
+        if set(block.keys) <= self.zeros:
             verdict = Verdict.ZERO if tiny else Verdict.FAILED
-            return verdict, "a batch norm takes away what a bias adds"
+            return verdict, "a norm takes away what a bias adds"
         if tiny and probe.verdict is not Verdict.INCONCLUSIVE:
             return Verdict.VACUOUS, "the gradient is 0 everywhere, which proves nothing"
         return probe.verdict, None
@@ -222,22 +233,6 @@ def fixed_keys(graph: Graph) -> frozenset[str]:
         for name, parameter in parameters(graph).items()
         if parameter.buffer or name.rpartition(".")[0] in frozen
     )
-
-
-def structural_zeros(graph: Graph) -> frozenset[str]:
-    """The biases that only a norm over their channel reads: it subtracts them again."""
-    readers: dict[int, list[Layer | None]] = {}
-    for node in graph.nodes:
-        for index in node.inputs:
-            readers.setdefault(index, []).append(node.layer)
-    results = {output.value for output in graph.outputs}
-    found = set()
-    for node in graph.nodes:
-        read = [layer for index in node.outputs for layer in readers.get(index, [])]
-        norms = all(layer is not None and "BatchNormNd" in kinds(layer) for layer in read)
-        if read and norms and results.isdisjoint(node.outputs):
-            found.add(key(node, "bias"))
-    return frozenset(found)
 
 
 def block_count(graph: Graph, batch: int) -> int:
