@@ -1,4 +1,4 @@
-"""NumPy on first use (PEP 562): `from cnncalc import lazy_numpy as np` costs a static command nothing."""
+"""NumPy on first use (PEP 562): `from cnncalc import lazy_numpy as np` costs next to nothing."""
 
 from __future__ import annotations
 

@@ -107,6 +107,9 @@ COMMANDS = {
     "help": (["--help"], {"numpy", "rich", "yaml"}),
     "gradients": (["check-gradients", "lenet_gluon"], {"rich"}),
     "gradients help": (["check-gradients", "--help"], {"numpy", "rich"}),
+    "verify": (["verify", "lenet_gluon"], {"rich"}),
+    "verify help": (["verify", "--help"], {"numpy", "rich"}),
+    "run help": (["run", "--help"], {"numpy", "rich"}),
 }
 
 
@@ -170,3 +173,12 @@ def test_commands_load_only_what_they_need(name):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8"
     )
     assert done.stderr.strip().endswith("code=0 loaded=[]")
+
+
+def test_the_python_api_loads_numpy_only_to_run_a_network():
+    code = (
+        "import sys, cnncalc\n"
+        "cnncalc.load('lenet5'), cnncalc.summarize('lenet5'), cnncalc.run, cnncalc.EngineError\n"
+        "assert not {'numpy', 'rich', 'click'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -270,7 +270,11 @@ def test_arrays_that_do_not_fit_are_refused():
 
 
 def test_overflow_names_the_first_layer():
-    items = "- {Conv2d: {out_channels: 4, kernel_size: 3}, name: a}\n- {Mul: [a, a]}\n- {Add: [prev, a]}"
+    items = """
+    - {Conv2d: {out_channels: 4, kernel_size: 3}, name: a}
+    - {Mul: [a, a]}
+    - {Add: [prev, a]}
+    """
     graph = network(items)
     weights, inputs = arrays(graph, dtype="float32")
     weights["layers.0.weight"] = weights["layers.0.weight"] * np.float32(1e30)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from test_engine_run import BRANCHES, SIDE, TRUNK, network, shipped
 
 import cnncalc
+from cnncalc.analysis import report
 from cnncalc.analysis.cost import requiring_gradients
 from cnncalc.cli import group, verify as cli
 from cnncalc.engine import budget
@@ -17,6 +18,7 @@ from cnncalc.engine.budget import Work, needed
 from cnncalc.engine.errors import EngineError
 from cnncalc.engine.liveness import moments
 from cnncalc.engine.run import run as run_engine
+from cnncalc.engine.verify import memory
 from cnncalc.engine.verify.checks import CHECKS
 from cnncalc.engine.verify.results import Verdict
 from cnncalc.engine.verify.verify import verify
@@ -85,6 +87,17 @@ ALL = dict.fromkeys(CHECKS, "passed") | {"receptive_field": "not run"}
 # ---- what is right passes
 
 
+CROPPED = "ConvTranspose2d: {out_channels: 32, kernel_size: 16, stride: 2, padding: 7, bias: false}"
+ADDED_UP = """
+- {Conv2d: {out_channels: 16, kernel_size: 1}, name: a}
+- {Upsample: {scale_factor: 2}}
+- {AdaptiveAvgPool2d: 1, name: g}
+- {AdaptiveAvgPool2d: 1, from: a, name: q}
+- {Add: [g, q]}
+"""
+"""In backward, Upsample's gradient of `a` comes on top of another one, when no more is in use."""
+
+
 @pytest.mark.parametrize(
     ("layers", "options"),
     [
@@ -94,21 +107,24 @@ ALL = dict.fromkeys(CHECKS, "passed") | {"receptive_field": "not run"}
         (TRUNK, {"head": SIDE + "loss: MSELoss"}),
         ("- MaxPool2d: 2\n- Flatten\n- Linear: 3", {}),
         ("- Conv2d: {out_channels: 4, kernel_size: 1, groups: 1}\n- Dropout: 0.5", {}),
-        ("- {ConvTranspose2d: {out_channels: 4, kernel_size: 4, stride: 2, padding: 1}}", {}),
-        ("- {Add: [left, right]}\n- Conv2d: {out_channels: 2, kernel_size: 3}", None),
+        (f"- {{{CROPPED}}}", {}),
+        ("- BatchNorm2d\n- ReLU", {"input": "[60000, 2, 2]"}),
+        (ADDED_UP, {"input": "[3, 128, 128]"}),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_networks_of_all_kinds_pass(layers, options):
-    if options is None:
-        options = {"input": "{left: [3, 40, 40], right: [3, 40, 40]}", "head": "", "key": "inputs"}
-        text = f"cnncalc: 1\ninputs: {options['input']}\nlayers:\n{layers}\n"
-        Path("two.yaml").write_text(text)
-        graph = cnncalc.load("two.yaml")
-    else:
-        graph = network(layers, **{"input": "[3, 48, 48]", **options})
+    graph = network(layers, **{"input": "[3, 48, 48]", **options})
     for dtype in ("float32", "float64"):
         assert verdicts(graph, dtype=dtype, threads=2) == ALL, judged(graph, dtype=dtype)
+
+
+def test_several_inputs():
+    Path("two.yaml").write_text(
+        "cnncalc: 1\ninputs: {left: [3, 200, 200], right: [3, 200, 200]}\n"
+        "layers:\n- Add: [left, right]\n- Conv2d: {out_channels: 2, kernel_size: 3}\n"
+    )
+    assert verdicts(cnncalc.load("two.yaml")) == ALL
 
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "mobilenet_v2", "shufflenet_v2_x1_0"])
@@ -301,6 +317,16 @@ def test_gradients_of_inputs_of_another_shape_are_caught(monkeypatch):
     assert found.differences == (("layers.4", "ReLU", "1 x 8 x 62 x 62", "1 x 1 x 62 x 62"),)
 
 
+def test_gradients_of_the_networks_inputs_of_another_shape_are_caught(monkeypatch):
+    def change(result, *_):
+        dx, named = result
+        return (dx[:, :1] if dx is not None and dx.shape[1] == 3 else dx), named
+
+    fault(monkeypatch, Conv2d, "backward", change)
+    found = judged(plain())["gradients"]
+    assert found.differences == (("inputs", "input", "1 x 3 x 64 x 64", "1 x 1 x 64 x 64"),)
+
+
 @pytest.mark.parametrize(("cls", "rule"), [(ReLU, "forward"), (Linear, "backward")])
 def test_runs_that_differ_in_a_bit_are_caught(monkeypatch, cls, rule):
     calls = []
@@ -333,6 +359,27 @@ def test_params_that_are_not_counted_are_caught(monkeypatch):
     assert found.differences == (
         ("layers.7", "Linear", "26 params, 0 buffers", "27 params, 0 buffers"),
     )
+
+
+@pytest.mark.parametrize("place", ["report", "memory"])
+def test_totals_that_do_not_follow_from_the_layers_are_caught(monkeypatch, place):
+    """The sums of the summary, over rules that are right."""
+    if place == "report":
+        right = report.inference_peak
+
+        def wrong(graph):
+            return right(graph)._replace(declared=right(graph).declared * 2)
+
+        monkeypatch.setattr(report, "inference_peak", wrong)
+        assert caught().keys() == {"inference_memory"}
+    else:
+        right = memory.analysed
+
+        def wrong(graph):
+            return right(graph)._replace(saved_elements=right(graph).saved_elements * 2)
+
+        monkeypatch.setattr(memory, "analysed", wrong)
+        assert caught() == {"training_memory": ["layers.7"]}
 
 
 # ---- what cannot be run
@@ -392,6 +439,21 @@ def test_live_tensors_counted_by_hand():
     kept = [1, 2, 3, 3, 3]  # the outputs of ReLU, Tanh and Sigmoid
     assert [one.saved for one in found] == [5 * 8 * elements * n for n in kept]
     assert found[-1].live == found[-1].saved + found[-1].results == 5 * 8 * elements * 4
+
+
+def test_results_live_to_the_end():
+    graph = network(
+        "- {ReLU, name: a}\n- Sigmoid\n- Tanh\n- AdaptiveAvgPool2d: 1",
+        head="heads: {early: {from: a, layers: [Tanh]}}",
+    )
+    found = moments(graph, frozenset(), train=False, batch=1, item=4)
+    elements = 3 * 16 * 16
+    assert [one.live // 4 for one in found.values()] == [
+        *(2 * elements, 2 * elements, 3 * elements, 2 * elements + 3),
+        2 * elements + 3,  # what the head gives, with what it reads; and the pool's
+    ]
+    results = [one.results // 4 for one in found.values()]
+    assert results == [0, 0, 0, 3, elements + 3]
 
 
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])

@@ -82,7 +82,6 @@ class ArrayFile:
         """The data of an array; raises EngineError where they are damaged."""
         with _readable(self.path), self._zip.open(name + SUFFIX) as member:
             found = npy.read_array(member, allow_pickle=False)
-            member.read()  # to the end, where the checksum is compared
         return np.ascontiguousarray(found, found.dtype.newbyteorder("="))
 
     def _read_headers(self) -> Iterator[tuple[str, Header]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncalc import lazy_numpy as np
-from cnncalc.kernels.convolution import Steps, Windows
+from cnncalc.kernels.convolution import Ints as Shape, Steps, Windows
 from cnncalc.kernels.mode import Array, Mode
 
 
@@ -14,22 +14,30 @@ def convolve(x: Array, weight: Array, steps: Steps, groups: int, mode: Mode) -> 
     return _by_image(products, windows).reshape(len(x), len(weight), *windows.out)
 
 
-def gradients(
-    x: Array, weight: Array, dy: Array, steps: Steps, groups: int, mode: Mode
-) -> tuple[Array, Array]:
-    """The gradients of `convolve` for its input and its weight."""
-    dx = np.zeros(x.shape, np.result_type(dy, weight))
-    kernel = weight.shape[-(x.ndim - 2) :]
-    read, written = (Windows(one, kernel, steps, groups) for one in (x, dx))
-    upstream = _by_position(dy, read)
-    dweight = mode.tally.matmul(upstream, _columns(read).swapaxes(2, 3))
-    dcolumns = mode.tally.matmul(_matrices(weight, read).swapaxes(2, 3), upstream)
-    values = dcolumns.transpose(3, 0, 2, 1).reshape(written.view.shape)
+def weight_gradient(
+    x: Array, dy: Array, weight: Shape, steps: Steps, groups: int, mode: Mode
+) -> Array:
+    """The gradient of `convolve` for its weight, which has that shape."""
+    windows = Windows(x, weight[-(x.ndim - 2) :], steps, groups)
+    upstream = _by_position(dy, windows)
+    dweight = mode.tally.matmul(upstream, _columns(windows).swapaxes(2, 3))
+    return dweight.swapaxes(1, 2).reshape(weight)
+
+
+def input_gradient(
+    dy: Array, weight: Array, x: Shape, steps: Steps, groups: int, mode: Mode
+) -> Array:
+    """The gradient of `convolve` for its input, which has that shape."""
+    dx = np.zeros(x, np.result_type(dy, weight))
+    kernel = weight.shape[-(len(x) - 2) :]
+    windows = Windows(dx, kernel, steps, groups)
+    upstream = _by_position(dy, windows)
+    dcolumns = mode.tally.matmul(_matrices(weight, windows).swapaxes(2, 3), upstream)
+    values = dcolumns.transpose(3, 0, 2, 1).reshape(windows.view.shape)
     for tap in np.ndindex(*kernel):
         at = (slice(None),) * 3 + tap
-        written.view[at] += values[at]
-    dweight = dweight.swapaxes(1, 2).reshape(weight.shape)
-    return dx, dweight
+        windows.view[at] += values[at]
+    return dx
 
 
 def _matrices(weight: Array, windows: Windows) -> Array:

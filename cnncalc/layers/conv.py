@@ -450,12 +450,19 @@ class LocallyConnectedNd(ConvNd, abstract=True):
     def backward(
         self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
     ) -> tuple[Array | None, dict[str, Array]]:
-        x, weight = self.padded(saved), weights["weight"]
-        dx, dweight = unshared.gradients(x, weight, dy, self.steps, self.groups, mode)
-        found = {"weight": dweight}
-        if "bias" in weights:
-            found["bias"] = dy.sum(axis=0)
-        return padded_gradient(dx, self.pads, PADDING[self.padding_mode]), found
+        dx, found, weight = None, {}, weights["weight"]
+        x = self.padded(saved)
+        steps = self.steps
+        if wants.weights:
+            found["weight"] = unshared.weight_gradient(
+                x, dy, weight.shape, steps, self.groups, mode
+            )
+            if "bias" in weights:
+                found["bias"] = dy.sum(axis=0)
+        if wants.inputs:
+            dx = unshared.input_gradient(dy, weight, x.shape, steps, self.groups, mode)
+            dx = padded_gradient(dx, self.pads, PADDING[self.padding_mode])
+        return dx, found
 
 
 class LocallyConnected1d(LocallyConnectedNd):

@@ -8,17 +8,17 @@ from typing import Any
 
 from cnncalc import __version__
 from cnncalc.engine.verify.results import Check, Figure, Verdict, Verification
-from cnncalc.render.gradients import aligned
-from cnncalc.render.text import count, shape, size
+from cnncalc.render.text import aligned, count, shape, size
 
 SHOWN = 5
 """Layers that a failed check names."""
+NO_NUMBERS: frozenset[str] = frozenset()
 HEADINGS = ("check", "summary says", "the run gives", "verdict")
 
 
 def report(found: Verification) -> str:
     """All of one network."""
-    table = aligned(HEADINGS, [_row(check) for check in found.checks])
+    table = aligned(HEADINGS, [_row(check) for check in found.checks], NO_NUMBERS)
     if found.verdict is Verdict.NOT_RUN:
         table = iter(())
     return "\n".join([_head(found), "", *table, *_details(found), "", verdict(found)]) + "\n"
@@ -27,7 +27,7 @@ def report(found: Verification) -> str:
 def comparison(many: Sequence[Verification]) -> str:
     """One line for each of several networks."""
     rows = [(title(found), verdict(found)) for found in many]
-    return "\n".join(aligned(("network", "verdict"), rows)) + "\n"
+    return "\n".join(aligned(("network", "verdict"), rows, NO_NUMBERS)) + "\n"
 
 
 def title(found: Verification) -> str:

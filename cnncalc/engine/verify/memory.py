@@ -16,17 +16,21 @@ from cnncalc.engine.verify.runs import Runs
 from cnncalc.graph import Graph, Node
 from cnncalc.quantity import in_bytes
 
-SHARE, BYTES, BYTES_PER_LAYER = 0.01, 64 * 1024, 1024
-"""How far a figure and a run may be apart: for Python's own objects, some for each layer."""
+SHARE, BYTES = 0.01, 64 * 1024
+"""How far a figure and a run may be apart, besides Python's own objects."""
+BYTES_PER_LAYER = 1024
+BYTES_PER_IMAGE, MOST_IMAGES = 256, 2000
+"""Parts of a batch are tuples, of which Python keeps 2,000 of a size for use again."""
 
 
-def near(figure: int, measured: int, graph: Graph) -> bool:
+def near(figure: int, measured: int, runs: Runs) -> bool:
     """Whether a measured number of bytes is the figure, as far as can be measured."""
-    return abs(measured - figure) <= _tolerance(figure, graph)
+    return abs(measured - figure) <= _tolerance(figure, runs)
 
 
-def _tolerance(figure: int, graph: Graph) -> float:
-    return SHARE * figure + BYTES + BYTES_PER_LAYER * len(graph.nodes)
+def _tolerance(figure: int, runs: Runs) -> float:
+    layers, images = len(runs.recorder.shapes), min(runs.how.batch, MOST_IMAGES)
+    return SHARE * figure + BYTES + BYTES_PER_LAYER * layers + BYTES_PER_IMAGE * images
 
 
 class Measured(NamedTuple):
@@ -51,9 +55,9 @@ def _measured(graph: Graph, runs: Runs, gradients: frozenset[int]) -> Iterator[M
             yield Measured(node, live - runs.before - buffers, wanted[node.path])
 
 
-def _differences(graph: Graph, found: list[Measured]) -> Iterator[Difference]:
+def _differences(runs: Runs, found: list[Measured]) -> Iterator[Difference]:
     for one in found:
-        if not near(one.wanted.live, one.live, graph):
+        if not near(one.wanted.live, one.live, runs):
             yield difference(one.node, in_bytes(one.wanted.live), in_bytes(max(0, one.live)))
 
 
@@ -63,8 +67,8 @@ def inference_memory(evidence: Evidence) -> Check:
     figure = evidence.report.totals.peak_inference_bytes or 0
     found = list(_measured(graph, runs, frozenset()))
     highest = max(found, key=lambda one: one.live)
-    differences = list(_differences(graph, found))
-    if not differences and not near(figure, highest.live, graph):
+    differences = list(_differences(runs, found))
+    if not differences and not near(figure, highest.live, runs):
         differences = [difference(highest.node, in_bytes(figure), in_bytes(highest.live))]
     workspace = in_bytes(max(0, runs.peak - highest.live))
     run = Figure(highest.live, "bytes", f"workspace {workspace}")
@@ -84,13 +88,13 @@ def training_memory(evidence: Evidence) -> Check:
     figure = evidence.training_report.totals.training_bytes or 0
     last = found[-1]
     saved = last.live - (last.wanted.live - last.wanted.saved)
-    differences = list(_differences(graph, found))
-    if not differences and not near(_saved(graph, runs), saved, graph):
+    differences = list(_differences(runs, found))
+    if not differences and not near(_saved(graph, runs), saved, runs):
         differences = [difference(last.node, in_bytes(_saved(graph, runs)), in_bytes(saved))]
     stored = sum(one.nbytes for one in evidence.weights.values())
     path, most = max(runs.recorder.live_backward.items(), key=lambda item: item[1])
     most += stored - runs.before - sum(runs.buffers.values()) - last.wanted.results
-    if most > figure + _tolerance(figure, graph):
+    if most > figure + _tolerance(figure, runs):
         node = next(node for node in graph.nodes if node.path == path)
         differences.append(difference(node, f"at most {in_bytes(figure)}", in_bytes(most)))
     run = Figure(most, "bytes", f"{in_bytes(saved)} of it saved")
