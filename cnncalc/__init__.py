@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnncalc.api import (
         SpecError,
+        check_gradients,
         initialise,
         load,
         load_weights,
@@ -26,6 +27,7 @@ __all__ = [
     "EngineError",
     "SpecError",
     "__version__",
+    "check_gradients",
     "initialise",
     "load",
     "load_weights",

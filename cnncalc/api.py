@@ -16,6 +16,7 @@ from cnncalc.pipeline import Loaded, analyse, expand, load as read, rebuilder
 from cnncalc.problem import Level, Problem, merged
 
 if TYPE_CHECKING:  # these import NumPy, which only running a network needs
+    from cnncalc.engine.gradients.results import GradientReport
     from cnncalc.engine.verify.results import Verification
     from cnncalc.engine.weights import Array, Arrays
 
@@ -175,6 +176,28 @@ def verify(
     """
     from cnncalc.engine import budget
     from cnncalc.engine.verify.verify import verify as prove
+
+    loaded = read(source.read(fspath(spec)))
+    settings = _settings(loaded, inputs, variables, variant)
+    options.setdefault("memory", budget.available())
+    rebuild = rebuilder(loaded, settings)
+    return prove(_graph(loaded, settings), variant=variant, rebuild=rebuild, **options)
+
+
+def check_gradients(
+    spec: Path,
+    *,
+    inputs: Mapping[str, Shape] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    variant: str | None = None,
+    **options: Any,
+) -> GradientReport:
+    """Prove every backward rule that a spec uses; arguments and errors as `load`.
+
+    `options` are those of the command: `layer` (a path), `seed`, `threads`, `memory` (bytes).
+    """
+    from cnncalc.engine import budget
+    from cnncalc.engine.gradients.check import check_gradients as prove
 
     loaded = read(source.read(fspath(spec)))
     settings = _settings(loaded, inputs, variables, variant)

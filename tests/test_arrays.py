@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnncalc.engine.arrays import ArrayFile, NewFile, match, read, read_classes
+from cnncalc.engine.arrays import ArrayFile, match, read, read_classes
 from cnncalc.engine.errors import EngineError
 from cnncalc.engine.files import save, save_weights
+from cnncalc.engine.new_file import NewFile
 
 ARRAYS = {
     "layers.3[0].0.Bottleneck.0.main.0.ConvBN.0.weight": np.arange(24.0).reshape(2, 3, 4),

@@ -280,8 +280,9 @@ def test_what_backward_keeps_beyond_the_figure_is_caught(monkeypatch):
 def test_values_that_are_not_finite_are_caught_and_named(monkeypatch):
     fault(monkeypatch, BatchNorm2d, "forward", lambda result, *_: (result[0] / 0.0, result[1]))
     with np.errstate(all="ignore"):
-        found = judged(plain())
+        found = judged(plain(128))
     assert found["finite"].verdict is Verdict.FAILED
+    assert found["inference_memory"].verdict is Verdict.PASSED
     assert found["finite"].differences[0][:2] == ("layers.1", "BatchNorm2d")
     assert found["finite"].differences[0].run == "infinity in the output at inference"
     assert found["macs"].verdict is Verdict.PASSED

@@ -1,4 +1,4 @@
-"""Arrays in `.npz` files: what a network can use is read, everything else is refused with a reason.
+"""Arrays from `.npz` files: what fits a network is read, all else is refused with a reason.
 
 The header of an array is looked at before its data, so that a file can claim no more memory than
 the network expects. Nothing is ever unpickled.
@@ -10,12 +10,11 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from lzma import LZMAError
 from math import prod
 from pathlib import Path
-from secrets import token_hex
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from cnncalc.engine.errors import EngineError
-from cnncalc.engine.weights import Array, Arrays
+from cnncalc.engine.weights import Array
 from cnncalc.layer import Shape
 from cnncalc.suggest import nearest
 
@@ -267,63 +266,3 @@ def _finite(path: str, name: str, given: Array, converted: Array) -> None:
     count = int(finite.size - finite.sum())
     more = f" (and {count - 1:,} more)" if count > 1 else ""
     raise EngineError(f"'{name}' in {path} holds {value} at {at}{more}")
-
-
-# ---- writing
-
-
-class NewFile:
-    """A file that appears whole or not at all: it is written under another name beside its own.
-
-    Raises EngineError where there is one already and not `force`, or where none can be written.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        self.path = Path(path)
-        try:
-            if self.path.exists():
-                self._check_existing(force)
-            self._target = self.path.resolve()  # a link stays, and leads to the new file
-            self._written = self._target.with_name(f".{self._target.name[:100]}.{token_hex(4)}")
-            self._file = self._written.open("xb")
-        except (OSError, ValueError) as error:
-            raise self._failure(error) from None
-
-    def write(self, arrays: Arrays) -> None:
-        """Write the arrays, under the other name still."""
-        try:
-            with self._file:
-                write(self._file, arrays)
-        except OSError as error:
-            raise self._failure(error) from None
-
-    def place(self) -> None:
-        """Give what was written its name."""
-        try:
-            self._written.replace(self._target)
-        except OSError as error:
-            raise self._failure(error) from None
-
-    def discard(self) -> None:
-        """Leave nothing behind of what was not finished."""
-        with suppress(OSError):
-            self._file.close()
-        self._written.unlink(missing_ok=True)
-
-    def _check_existing(self, force: bool) -> None:
-        if not self.path.is_file():
-            raise EngineError(f"'{self.path}' is not a file that could be replaced")
-        if not force:
-            raise EngineError(f"'{self.path}' exists", "--force (in Python force=True) replaces it")
-
-    def _failure(self, error: Exception) -> EngineError:
-        return EngineError(f"cannot write '{self.path}': {reason(error)}")
-
-
-def write(file: BinaryIO, arrays: Arrays) -> None:
-    """An `.npz` as NumPy writes it, but for the time of day: the same arrays, the same bytes."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
-        for name, array in arrays.items():
-            info = zipfile.ZipInfo(name + SUFFIX)
-            with packed.open(info, "w", force_zip64=True) as member:
-                npy.write_array(member, np.asanyarray(array), allow_pickle=False)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnncalc.engine.arrays import ArrayFile, NewFile, floating_type, match, read, read_classes
+from cnncalc.engine.arrays import ArrayFile, floating_type, match, read, read_classes
 from cnncalc.engine.backward import start_shapes, takes_classes
 from cnncalc.engine.errors import EngineError
+from cnncalc.engine.new_file import NewFile
 from cnncalc.engine.plan import plan
 from cnncalc.engine.weights import Array, Arrays, known_shape, parameters
 from cnncalc.graph import Graph

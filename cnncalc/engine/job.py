@@ -10,9 +10,10 @@ import numpy as np
 
 from cnncalc.engine import budget, files
 from cnncalc.engine.activations import run_keeping
-from cnncalc.engine.arrays import ArrayFile, NewFile, read
+from cnncalc.engine.arrays import ArrayFile, read
 from cnncalc.engine.budget import Rebuild, Work
 from cnncalc.engine.errors import EngineError
+from cnncalc.engine.new_file import NewFile
 from cnncalc.engine.run import run
 from cnncalc.engine.weights import Array, initialise, known_shape
 from cnncalc.graph import Graph

@@ -36,21 +36,18 @@ def moments(
     results = {bases[output.value] for output in outputs}
     last |= dict.fromkeys(results, len(nodes))
     alive = {bases[i] for i in graph.inputs.values()} & last.keys()
+    each = {base: batch * item * elements(known_shape(graph, base)) for base in bases.values()}
     kept: set[int] = set()
-    own = 0
+    saved = 0
     found = {}
     for place, node in enumerate(nodes):
         alive |= {bases[i] for i in node.outputs}
-        tensors, more = _kept(graph, node, gradients, batch, item)
-        kept |= {bases[i] for i in tensors}
-        own += more
-        each = batch * item
-        saved = each * _total(graph, kept) + own
-        found[node.path] = Moment(
-            saved + each * _total(graph, alive - kept),
-            saved,
-            each * _total(graph, results & alive - kept),
-        )
+        tensors, own = _kept(graph, node, gradients, batch, item)
+        new = {bases[i] for i in tensors} - kept
+        kept |= new
+        saved += own + sum(each[base] for base in new)
+        live = saved + sum(each[base] for base in alive - kept)
+        found[node.path] = Moment(live, saved, sum(each[base] for base in results & alive - kept))
         alive = {base for base in alive if last.get(base, place) > place}
     return found
 
@@ -68,7 +65,3 @@ def _kept(
             size = item if saved.element_bytes is None else saved.element_bytes
             own += saved.elements * size * (batch if saved.batched else 1)
     return tensors, own
-
-
-def _total(graph: Graph, bases: set[int]) -> int:
-    return sum(elements(known_shape(graph, index)) for index in bases)

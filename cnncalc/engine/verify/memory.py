@@ -52,7 +52,7 @@ def _measured(graph: Graph, runs: Runs, gradients: frozenset[int]) -> Iterator[M
             continue
         buffers += runs.buffers.get(node.path, 0)
         if not how.train or not gradients.isdisjoint(node.outputs):
-            yield Measured(node, live - runs.before - buffers, wanted[node.path])
+            yield Measured(node, live - runs.recorder.before - buffers, wanted[node.path])
 
 
 def _differences(runs: Runs, found: list[Measured]) -> Iterator[Difference]:
@@ -93,7 +93,7 @@ def training_memory(evidence: Evidence) -> Check:
         differences = [difference(last.node, in_bytes(_saved(graph, runs)), in_bytes(saved))]
     stored = sum(one.nbytes for one in evidence.weights.values())
     path, most = max(runs.recorder.live_backward.items(), key=lambda item: item[1])
-    most += stored - runs.before - sum(runs.buffers.values()) - last.wanted.results
+    most += stored - runs.recorder.before - sum(runs.buffers.values()) - last.wanted.results
     if most > figure + _tolerance(figure, runs):
         node = next(node for node in graph.nodes if node.path == path)
         differences.append(difference(node, f"at most {in_bytes(figure)}", in_bytes(most)))

@@ -44,12 +44,12 @@ class Recorder:
     """Watches a run; dicts are by path of the layer, but for gradients of weights (by key).
 
     `live` and `live_backward` are bytes in use after each layer beside scratch memory, while its
-    inputs and outputs are both alive; `peak` is the most at any time. All three count from the
-    start of tracing, and are 0 where memory is not traced.
+    inputs and outputs are both alive; `peak` is the most at any time, and `before` what was in use
+    when the run started. All are 0 where memory is not traced.
     """
 
-    def __init__(self, tell: Callable[[], object]) -> None:
-        self.tell = tell
+    def __init__(self, inputs: Inputs, tell: Callable[[], object]) -> None:
+        self.inputs, self.tell = inputs, tell
         self.shapes: dict[str, tuple[Shape, ...]] = {}
         self.products: dict[str, int] = {}
         self.backward_products: dict[str, int] = {}
@@ -58,13 +58,15 @@ class Recorder:
         self.infinite: list[tuple[Node, str]] = []
         self.live: dict[str, int] = {}
         self.live_backward: dict[str, int] = {}
-        self.peak = 0
+        self.before = self.peak = 0
         self._arrived: set[int] = set()
 
     def __call__(self, step: Step) -> None:
         """Write down what a layer has just computed."""
         in_use, peak = tracemalloc.get_traced_memory()
         self.peak = max(self.peak, peak)
+        if not self.shapes:
+            self.before = self.inputs.before
         path = step.node.path
         if step.backward:
             self.live_backward[path] = in_use - step.held - self._added(step)

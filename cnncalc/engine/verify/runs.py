@@ -7,6 +7,7 @@ over another, and its memory traced. Both must give the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -49,43 +50,33 @@ class Runs:
     stopped: str | None = None
     first: Digests | None = None
     second: Digests | None = None
-    before: int = 0
     buffers: dict[str, int] = field(default_factory=dict)
     input_gradients: dict[str, Shape] = field(default_factory=dict)
 
     @property
-    def complete(self) -> bool:
-        """Whether the watched run came to its end."""
-        return self.refused is None and self.stopped is None
-
-    @property
     def peak(self) -> int:
         """The most bytes that the watched run had in use at once, beside weights and input."""
-        return self.recorder.peak - self.before
+        return self.recorder.peak - self.recorder.before
 
 
 def perform(
     graph: Graph, weights: Arrays, how: How, tell: Tell, *, twice: bool, memory: bool
 ) -> Runs:
     """Run the network once, or `twice`; trace its `memory` if that is asked for."""
-    found = Runs(how, Recorder(lambda: tell(1)))
     inputs = random_inputs(graph, how.batch, how.seed, how.dtype)
+    copies = Inputs(inputs)
+    found = Runs(how, Recorder(copies, lambda: tell(1)))
     if twice:
         first = _attempt(graph, weights, inputs, how, found, None)
         if found.refused is not None:
             return found
-        tell(len(graph.nodes))
+        tell(len(graph.nodes) * (2 if how.train else 1))
         if first is not None:
             found.first = digests(first)
             found.input_gradients = {n: one.shape for n, one in first.input_gradients.items()}
         del first
-    copies = Inputs(inputs)
-    if memory:
-        with traced():
-            second = _attempt(graph, weights, copies, how, found, found.recorder)
-    else:
+    with traced() if memory else nullcontext():
         second = _attempt(graph, weights, copies, how, found, found.recorder)
-    found.before = copies.before
     if second is not None:
         found.second = digests(second)
         for name, one in second.buffers.items():

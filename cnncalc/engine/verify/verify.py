@@ -13,7 +13,7 @@ from cnncalc.engine.errors import EngineError
 from cnncalc.engine.plan import plan
 from cnncalc.engine.verify.checks import CHECKS, judged, needs_training
 from cnncalc.engine.verify.evidence import Evidence
-from cnncalc.engine.verify.recorder import Recorder
+from cnncalc.engine.verify.recorder import Inputs, Recorder
 from cnncalc.engine.verify.results import Verification
 from cnncalc.engine.verify.runs import How, Runs, explained, perform
 from cnncalc.engine.weights import Arrays, initialise, known_shape
@@ -128,7 +128,7 @@ class _Verifier:
             plan(self.graph, train=how.train, backward=how.train, input_gradients=True, fuse=False)
             budget.check(self.graph, work, self.memory, self.rebuild)
         except EngineError as error:
-            return Runs(how, Recorder(lambda: None), refused=explained(error))
+            return Runs(how, Recorder(Inputs({}), _silence), refused=explained(error))
         return None
 
     def _perform(self, weights: Arrays, how: How) -> Runs:
@@ -141,3 +141,7 @@ class _Verifier:
         self.done = min(self.done + steps, self.steps)
         if self.progress is not None:
             self.progress(self.done, self.steps)
+
+
+def _silence() -> None:
+    """Tell nobody."""
