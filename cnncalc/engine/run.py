@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from cnncalc.engine.backward import Backward, check_start, start
 from cnncalc.engine.errors import NotFinite
@@ -63,7 +64,7 @@ def run(
     for `targets` by output path; without a loss, of sum(output x `upstream`). Both are random
     where they are not given. `overwrite` lets layers write over tensors that nobody reads any
     more. `watch` sees every node's arrays as they are made; to keep them, turn `overwrite` off.
-    The same seed gives the same bits.
+    The same seed gives the same bits on the same number of threads.
 
     Raises EngineError for arrays that do not fit, layers that cannot be run, and overflow.
     """
@@ -91,13 +92,20 @@ def run(
 
 @contextmanager
 def _workers(threads: int) -> Iterator[Workers]:
-    """Threads for the kernels, each of which calls BLAS on one thread."""
-    workers = Workers(threads)
+    """Threads for the kernels, and as many for BLAS where they are not at work."""
+    blas = _blas()
+    workers = Workers(threads, alone=partial(blas.limit, limits=1))
     try:
-        with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        with blas.limit(limits=threads), np.errstate(all="ignore"):
             yield workers
     finally:
         workers.close()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries of matrix products in this process; looking for them takes a millisecond."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _perform(

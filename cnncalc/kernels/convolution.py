@@ -21,6 +21,8 @@ TILE = 1 << 21
 """Elements of a tile of columns, 8 MB of float32: larger products run faster than smaller tiles."""
 CACHED = 1 << 16
 """Elements of a block that several passes go over, so that it stays in the cache."""
+LARGE = 1 << 23
+"""Bytes from which threads that take turns with Python's lock are worth it elementwise."""
 SMALL = 512
 """Positions below which an image alone keeps no thread busy: there, images go together."""
 
@@ -103,6 +105,11 @@ class Windows:
             ),
         )
 
+    def crowded(self, mode: Mode) -> bool:
+        """Whether there are so many tiles that each thread had better take some of its own."""
+        columns: int = self.view.size
+        return not self.single and columns > 2 * mode.workers.threads * TILE
+
     def parts(self, most: int) -> list[Part]:
         """All positions in parts of at most so many."""
         return list(parts(self.batch, self.out, most))
@@ -182,7 +189,7 @@ def _with_bias(bias: Array | None, finish: Finish | None) -> Finish | None:
 def _by_positions(
     windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
 ) -> None:
-    """Each thread computes all channels of some positions of one image."""
+    """All channels of some positions of one image at a time."""
     (everything,) = windows.cuts(1)
 
     def job(part: Part) -> None:
@@ -192,58 +199,26 @@ def _by_positions(
         if finish is not None:
             finish(into, Region(part.images, slice(0, into.shape[1]), part.flat))
 
-    share = -(-windows.positions // mode.workers.threads)
-    most = share if windows.single else TILE // (windows.groups * matrix.shape[-1])
-    mode.workers.run(job, windows.parts(min(max(most, SMALL // 4), share)))
+    most = windows.positions if windows.single else TILE // (windows.groups * matrix.shape[-1])
+    parts = windows.parts(min(max(most, SMALL // 4), windows.positions))
+    mode.workers.run(job, parts, together=not windows.crowded(mode))
 
 
 def _by_channels(
     windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
 ) -> None:
-    """Each thread computes some channels of all positions of a few small images."""
-    for part in windows.parts(SMALL):
-        _products(matrix, _shared_columns(windows, part, mode), y, part, mode, finish)
-
-
-def _shared_columns(windows: Windows, part: Part, mode: Mode) -> Array:
-    """The columns of a part, copied by all threads."""
+    """All channels and positions of a few small images at a time."""
     (everything,) = windows.cuts(1)
-    if windows.single and windows.batch == 1:
-        return windows.columns(part, everything, mode)
-    found = windows.of(part, everything)
-    into = mode.workers.scratch(found.size, found.dtype, "shared").reshape(found.shape)
-
-    def job(cut: Cut) -> None:
-        np.copyto(into[cut.groups, cut.channels], found[cut.groups, cut.channels])
-
-    mode.workers.run(job, windows.cuts(mode.workers.threads))
-    return into.reshape(windows.groups, windows.channels * windows.taps, -1)
-
-
-def _products(
-    matrix: Array, columns: Array, y: Array, part: Part, mode: Mode, finish: Finish | None
-) -> None:
-    """Write the outputs of some whole images, each thread some of the channels."""
-    groups, each, _ = matrix.shape
-    images, positions = part.images.stop - part.images.start, y.shape[2]
-
-    def job(block: tuple[slice, slice]) -> None:
-        left, right = matrix[block], columns[block[0]]
-        first = block[0].start * each + block[1].start
-        channels = slice(first, first + left.shape[0] * left.shape[1])
-        shape = (*left.shape[:2], images * positions)
+    for part in windows.parts(SMALL):
+        columns = windows.columns(part, everything, mode)
+        images = part.images.stop - part.images.start
+        shape = (*matrix.shape[:2], images, windows.positions)
         into = mode.workers.scratch(prod(shape), y.dtype, "outputs").reshape(shape)
-        mode.tally.matmul(left, right, into)
-        found = y[part.images, channels]
-        found[...] = into.reshape(-1, images, positions).swapaxes(0, 1)
+        mode.tally.matmul(matrix, columns, into.reshape(*shape[:2], -1))
+        found = y[part.images]
+        found[...] = into.reshape(-1, images, windows.positions).swapaxes(0, 1)
         if finish is not None:
-            finish(found, Region(part.images, channels, part.flat))
-
-    if groups > 1:
-        cuts = [(block, slice(0, each)) for block in blocks(groups, mode.workers.threads)]
-    else:
-        cuts = [(slice(0, 1), block) for block in blocks(each, mode.workers.threads)]
-    mode.workers.run(job, cuts)
+            finish(found, Region(part.images, slice(0, y.shape[1]), part.flat))
 
 
 def _depthwise(
@@ -264,7 +239,7 @@ def _depthwise(
             images = slice(image, image + 1)
             finish(y[images, channels], Region(images, channels, slice(0, windows.positions)))
 
-    mode.workers.run(job, _few_channels(windows))
+    mode.workers.run(job, _few_channels(windows), together=y.nbytes < LARGE)
 
 
 def _few_channels(windows: Windows) -> list[tuple[int, slice]]:
@@ -289,8 +264,8 @@ def weight_gradient(
 ) -> Array:
     """The gradient of `convolve` for its weight: the sum over all windows of dy x window.
 
-    Each thread takes input channels of its own, so that no two add to the same numbers, and the
-    sum does not depend on their number.
+    Where threads share the work each takes input channels of its own, so that no two add to the
+    same numbers.
     """
     windows = Windows(x, kernel, steps, groups)
     out_channels, taps = dy.shape[1], windows.taps
@@ -309,7 +284,7 @@ def weight_gradient(
             term = mode.workers.scratch(into.size, into.dtype, "term").reshape(into.shape)
             into += mode.tally.matmul(left, right, term)
 
-    mode.workers.run(job, windows.cuts(mode.workers.threads))
+    mode.workers.run(job, windows.cuts(mode.workers.threads if windows.crowded(mode) else 1))
     return found.reshape(out_channels, windows.channels, *kernel)
 
 
@@ -350,7 +325,7 @@ def _spread(windows: Windows, matrix: Array, dy: Array, mode: Mode) -> None:
                 term = mode.workers.scratch(prod(shape), into.dtype, "columns").reshape(shape)
                 _add_taps(into, mode.tally.matmul(left, right, term).reshape(into.shape), windows)
 
-    mode.workers.run(job, windows.cuts(mode.workers.threads))
+    mode.workers.run(job, windows.cuts(mode.workers.threads if windows.crowded(mode) else 1))
 
 
 def _add_taps(into: Array, values: Array, windows: Windows) -> None:
@@ -374,4 +349,4 @@ def _spread_depthwise(windows: Windows, matrix: Array, dy: Array, mode: Mode) ->
             np.add(into, term, out=into)
             mode.tally.add(gradient.size)
 
-    mode.workers.run(job, _few_channels(windows))
+    mode.workers.run(job, _few_channels(windows), together=dy.nbytes < LARGE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,21 +20,32 @@ Array = Any
 class Workers:
     """Runs independent jobs on a fixed number of threads.
 
-    Each job must call BLAS on one thread only, which is the engine's duty to arrange.
+    There are two ways to use them. Matrix products share one job at a time: threads of BLAS wait
+    for each other without Python's lock. Where there are many large jobs, each thread takes its
+    own, and all that is done beside the products goes in parallel, too; a thread that sleeps for
+    the lock takes some 70 us to wake, so that small jobs only lose. `alone` is the context in which
+    BLAS has one thread for each of ours.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
+    def __init__(
+        self, threads: int = 1, alone: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ) -> None:
+        self.threads, self.alone = threads, alone
         self._pool = _pool(threads - 1) if threads > 1 else None
         self._own = local()
         self._lock = Lock()
         self.held = 0
         """Bytes of scratch memory, of all threads."""
 
-    def run(self, job: Callable[[Any], object], items: Iterable[Any]) -> None:
-        """Call `job` on every item, in any order; the first error of a job is raised."""
+    def run(
+        self, job: Callable[[Any], object], items: Iterable[Any], *, together: bool = False
+    ) -> None:
+        """Call `job` on every item, in any order; the first error of a job is raised.
+
+        `together`: all threads share one job at a time, and each thread has its own otherwise.
+        """
         queue = list(items)
-        if self._pool is None or len(queue) < 2:
+        if self._pool is None or len(queue) < 2 or together:
             for item in queue:
                 job(item)
             return
@@ -43,10 +55,11 @@ class Workers:
             for item in waiting:
                 job(item)
 
-        others = [self._pool.submit(work) for _ in range(min(self.threads, len(queue)) - 1)]
-        work()
-        for other in others:
-            other.result()
+        with self.alone():
+            others = [self._pool.submit(work) for _ in range(min(self.threads, len(queue)) - 1)]
+            work()
+            for other in others:
+                other.result()
 
     def scratch(self, elements: int, dtype: Any, name: str = "") -> Array:
         """A flat array of this thread, for use until the next call with that name.
