@@ -3,11 +3,12 @@
     python benchmarks/engine.py [--peer PYTHON] [--no-onnx] [--only resnet50] [--runs 5]
 
 PYTHON is an interpreter that has torch and NumPy; without one those columns are left out. Outputs
-and the gradients of the last layer are compared before anything is timed (those of the first ones
+are compared before anything is timed, and all gradients in float64 (those of the first layers
 differ between any two programs in float32, as gates flip). Runs of both alternate, so that a busy
 machine disturbs both alike; times are the best of several runs on the same number of threads.
 Forward is in eval mode, `train` is forward + backward in training mode, with the gradients of all
-weights. `ours MiB` are all arrays that a run makes, `declared` what `cnncalc summary` says.
+weights, and a dropout of 0 so that all compute the same. `ours MiB` are all arrays of a run, with
+its inputs, and in training with the weights; `declared` is what `cnncalc summary` says.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from cnncalc.engine.run import run
 from cnncalc.engine.weights import initialise, random_inputs
 from cnncalc.graph import Graph
 from cnncalc.layer import attribute
+from cnncalc.layers.dropout import Dropout
 
 NETWORKS = {
     "resnet50": None,
@@ -55,6 +57,10 @@ NETWORKS = {
 """Shipped networks, and single convolutions with their input and arguments."""
 AGREE = 1e-3
 """The largest difference in float32, over the largest value."""
+AGREE_DOUBLE = 1e-6
+"""The same in float64, where gates flip too rarely to be seen."""
+ZERO = 1e-6
+"""Over the largest gradient: what is below is taken to be 0, as that of a bias before a norm."""
 PAUSE = 0.1
 """Seconds until the threads of the run before have gone to sleep: they wait in a busy loop."""
 HEADINGS = {
@@ -88,11 +94,28 @@ class Case(NamedTuple):
         return y
 
     def train(self, threads: int) -> dict[str, Any]:
-        """The gradients of the weights in training mode."""
+        """The output and the gradients of the weights in training mode."""
         path = self.graph.values[self.graph.outputs[0].value].path
         options = {"train": True, "backward": True, "upstream": {path: self.upstream}}
         found = run(self.graph, self.weights, self.inputs, threads=threads, **options)
-        return dict(found.gradients)
+        return {"trained": found.outputs[path], **found.gradients}
+
+    def double(self) -> Case:
+        """The same in float64."""
+        weights, inputs = (
+            {name: one.astype(np.float64) for name, one in arrays.items()}
+            for arrays in (self.weights, self.inputs)
+        )
+        return Case(self.spec, self.graph, weights, inputs, self.upstream.astype(np.float64))
+
+    def traced(self, one: str, threads: int) -> int:
+        """The peak of the arrays of a run: its inputs, and in training the weights, with them."""
+        tracemalloc.start()
+        getattr(self, one)(threads)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        with_it = [*self.inputs.values(), *(self.weights.values() if one == "train" else ())]
+        return peak + sum(array.nbytes for array in with_it)
 
 
 def main() -> None:
@@ -151,7 +174,9 @@ def measured(
         with torch_peer(nodes, arrays, options, Path(folder)) as peer:
             if peer:
                 compare(name, case, peer, options.threads, Path(folder))
-            onnx = None if options.no_onnx or batch > 1 else onnx_time(name, nodes, arrays, case)
+            onnx = None
+            if batch == 1 and not options.no_onnx:
+                onnx = onnx_time(name, nodes, arrays, case, options.threads)
             for one, job, macs, memory in (
                 ("forward", case.forward, totals.macs, totals.peak_inference_bytes),
                 ("train", case.train, totals.macs + backward, totals.training_bytes),
@@ -159,7 +184,7 @@ def measured(
                 ours, theirs = alternating(job, one, peer, options)
                 rate = macs * batch / ours / 1e9
                 slower = onnx if one == "forward" else None
-                used = traced(job, options.threads)
+                used = case.traced(one, options.threads)
                 yield [
                     *(name, str(batch), one, f"{1e3 * ours:.1f}", f"{rate:.0f}"),
                     f"{rate / peak:.0%}",
@@ -178,10 +203,21 @@ def load(name: str, convolution: tuple[str, str] | None, batch: int, folder: Pat
         spec = str(folder / "conv.yaml")
         text = f"cnncalc: 1\ninput: {convolution[0]}\nlayers: [Conv2d: {convolution[1]}]\n"
         Path(spec).write_text(text, encoding="utf-8")
-    graph = cnncalc.load(spec)
+    graph = undropped(cnncalc.load(spec))
     output = graph.values[graph.outputs[0].value].shape
     upstream = np.random.default_rng(1).standard_normal((batch, *output), dtype=np.float32)
     return Case(spec, graph, initialise(graph), random_inputs(graph, batch), upstream)
+
+
+def undropped(graph: Graph) -> Graph:
+    """The network with dropout that keeps everything: others would draw other masks."""
+    keeping = Dropout(p=0.0)
+    return graph._replace(
+        nodes=tuple(
+            node._replace(layer=keeping) if isinstance(node.layer, Dropout) else node
+            for node in graph.nodes
+        )
+    )
 
 
 def described(graph: Graph) -> list[dict[str, Any]]:
@@ -195,6 +231,7 @@ def described(graph: Graph) -> list[dict[str, Any]]:
             },
             "weights": list(node.layer.params(*graph.shapes(node.inputs))),
             "inputs": node.inputs,
+            "shapes": graph.shapes(node.inputs),
             "output": node.outputs[0],
         }
         for node in graph.nodes
@@ -233,27 +270,32 @@ def compare(name: str, case: Case, peer: Callable[[str], str], threads: int, fol
     file = folder / "results.npz"
     peer(f"results {file}")
     theirs = dict(np.load(file))
-    agree(f"{name}: output", case.forward(threads), theirs["output"])
-    if any(node.type == "Dropout" for node in case.graph.nodes):
-        return  # each has a mask of its own
-    gradients = case.train(threads)
-    for weight in list(theirs)[-2:]:
-        agree(f"{name}: gradient of {weight}", gradients[weight], theirs[weight])
+    agree(f"{name}: output", case.forward(threads), theirs.pop("output"), AGREE)
+    ours = case.double().train(threads)
+    if set(ours) != set(theirs):
+        sys.exit(f"{name}: other gradients: {sorted(set(ours) ^ set(theirs))[:5]}")
+    zero = ZERO * max(abs(array).max() for array in theirs.values())
+    for what, array in theirs.items():
+        agree(f"{name}: gradient of {what}", ours[what], array, AGREE_DOUBLE, zero)
 
 
-def agree(what: str, ours: Any, theirs: Any) -> None:
-    difference = abs(ours - theirs).max() / abs(theirs).max()
-    if not difference <= AGREE:
+def agree(what: str, ours: Any, theirs: Any, limit: float, zero: float = 0.0) -> None:
+    """End the program where two arrays differ by more than that share of the largest value."""
+    difference = abs(ours - theirs).max() / max(abs(theirs).max(), zero)
+    if not difference <= limit:
         sys.exit(f"{what} differs by {difference:.1e} of its largest value")
 
 
-def onnx_time(name: str, nodes: list[dict[str, Any]], arrays: dict[str, Any], case: Case) -> float:
+def onnx_time(
+    name: str, nodes: list[dict[str, Any]], arrays: dict[str, Any], case: Case, threads: int
+) -> float:
     """Seconds of onnx.reference for one run, whose output is compared."""
     from onnx_peer import evaluator
 
     session, found = evaluator(nodes, arrays), []
-    took = timed(lambda: found.extend(session.run(None, {"0": arrays["input"]})))
-    agree(f"{name}: output of onnx.reference", case.forward(1), found[0])
+    with threadpool_limits(threads, "blas"):
+        took = timed(lambda: found.extend(session.run(None, {"0": arrays["input"]})))
+    agree(f"{name}: output of onnx.reference", case.forward(threads), found[0], AGREE)
     return took
 
 
@@ -278,15 +320,6 @@ def timed(job: Callable[[], object]) -> float:
     started = time.perf_counter()
     job()
     return time.perf_counter() - started
-
-
-def traced(job: Callable[[int], object], threads: int) -> int:
-    """The peak of the arrays that a run makes, weights and inputs apart."""
-    tracemalloc.start()
-    job(threads)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
 
 
 if __name__ == "__main__":

@@ -48,9 +48,17 @@ def _node(node: dict) -> onnx.NodeProto:
         attributes = {"axis": given["dim"]}
     elif kind == "ReLU6":
         kind, inputs = "Clip", [*inputs, "number 0", "number 6"]
-    elif kind in ("AdaptiveAvgPool2d", "ReLU", "Dropout"):
-        kind = {"AdaptiveAvgPool2d": "GlobalAveragePool", "ReLU": "Relu"}.get(kind, "Identity")
+    elif kind == "AdaptiveAvgPool2d":
+        kind = _adaptive(given["output_size"], node["shapes"][0][1:])
+    elif kind in ("ReLU", "Dropout"):
+        kind = "Relu" if kind == "ReLU" else "Identity"
     return helper.make_node(kind, inputs, [str(node["output"])], **attributes)
+
+
+def _adaptive(target: tuple[int, ...], n: tuple[int, ...]) -> str:
+    """ONNX knows it only to one cell; VGG's, to the size that its map has, does nothing."""
+    assert set(target) == {1} or target == n, f"no adaptive pooling from {n} to {target}"
+    return "GlobalAveragePool" if set(target) == {1} else "Identity"
 
 
 def _window(given: dict) -> dict:

@@ -3,7 +3,7 @@
     python torch_peer.py NETWORK.json ARRAYS.npz THREADS
 
 Runs a network once for each line on standard input: `forward` or `train` prints the seconds,
-`results FILE` writes the outputs and gradients of a training pass.
+`results FILE` writes the output, and in float64 that and the gradients of a training pass.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main(description: str, arrays: str, threads: str) -> None:
         with torch.no_grad():
             return network(x)
 
-    def train() -> torch.Tensor:
+    def train(x: torch.Tensor = x, upstream: torch.Tensor = upstream) -> torch.Tensor:
         network.train()
         network.zero_grad(set_to_none=True)
         y = network(x)
@@ -98,10 +98,13 @@ def main(description: str, arrays: str, threads: str) -> None:
     for line in sys.stdin:
         command, *rest = line.split(maxsplit=1)
         if command == "results":
-            found = {"output": forward().numpy(), "trained": train().detach().numpy()}
+            found = {"output": forward().numpy()}
+            network.double()
+            found["trained"] = train(x.double(), upstream.double()).detach().numpy()
             for node, layer in zip(network.nodes, network.layers, strict=True):
                 for name, one in layer.named_parameters():
                     found[f"{node['path']}.{name}"] = one.grad.numpy()
+            network.float()
             np.savez(rest[0].strip(), **found)
             print("written", flush=True)
         else:
