@@ -127,6 +127,14 @@ def test_wrong_use_says_what_is_right(net, arguments, message):
     assert message in found.output
 
 
+@pytest.mark.parametrize("shape", ["3x1000000000x1000000000", "3x16384x16384", "3x1x20000"])
+def test_a_map_that_is_too_large_for_single_positions_is_refused(net, shape):
+    found = run(net, "--input", shape, "--layer", "first")
+    assert found.exit_code == 2
+    assert "too large to follow" in found.output
+    assert run(net, "--input", shape.replace("x1x", "x9x")).exit_code == 0
+
+
 def test_a_spec_with_a_mistake_shows_the_fields_up_to_it(tmp_path):
     path = Path(tmp_path / "wrong.yaml")
     path.write_text(NET.replace("stride: 2", "strid: 2"), encoding="utf-8")

@@ -19,6 +19,11 @@ from cnncalc.graph import Graph
 from cnncalc.layer import Shape
 from cnncalc.window import Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
 
+LONGEST = 1 << 14
+"""Positions of an axis: a set takes a bit for each, at every layer."""
+MOST = 1 << 24
+"""Positions of a map, whose rows are gone through one by one."""
+
 Product = tuple[int, ...]
 """A set of positions on every axis: bit i stands for position i."""
 
@@ -55,6 +60,15 @@ class Region(NamedTuple):
                 if all(bits >> i & 1 for bits, i in zip(leading, place, strict=True)):
                     row |= last
             yield place, row
+
+
+def too_large(graph: Graph) -> Shape | None:
+    """A shape whose positions are too many to be followed one by one, or None."""
+    for value in graph.values:
+        sizes = (value.shape or ())[1:]
+        if max(sizes, default=0) > LONGEST or prod(sizes) > MOST:
+            return value.shape
+    return None
 
 
 def unit(size: Shape, position: Sequence[int]) -> Region:

@@ -122,6 +122,12 @@ def _unit(graph: Graph, report: Report, layer: str, position: tuple[int, ...] | 
             f"{' x '.join(map(str, size))}",
             f"units are counted from 0 to {','.join(str(n - 1) for n in size)}",
         )
+    large = regions.too_large(graph)
+    if large is not None:
+        options.fail(
+            f"a map of {text.shape(large)} is too large to follow single positions through it",
+            f"use an input with axes of at most {regions.LONGEST:,}: --input",
+        )
     read = regions.read_by(graph, row.node.outputs[0], regions.unit(size, position))
     name, source = next(iter(graph.inputs.items()))
     region = read.get(source)
