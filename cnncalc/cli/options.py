@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +18,8 @@ from cnncalc.language.builder import Settings
 from cnncalc.language.document import parse, plain
 from cnncalc.layer import Shape
 from cnncalc.pipeline import Loaded, load
+from cnncalc.problem import Level, Problem
+from cnncalc.render import text
 from cnncalc.suggest import did_you_mean
 
 MOST_THREADS = 8
@@ -41,10 +44,10 @@ class _Shape(click.ParamType[tuple[str | None, Shape]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str | None, Shape]:
         """The name of the input, if given, and its shape."""
-        name, equals, text = value.rpartition("=")
-        if not _SHAPE.fullmatch(text):
+        name, equals, written = value.rpartition("=")
+        if not _SHAPE.fullmatch(written):
             self.fail(f"'{value}' is not a shape such as 3x224x224", param, ctx)
-        sizes = tuple(int(one) for one in re.split("[x,]", text))
+        sizes = tuple(int(one) for one in re.split("[x,]", written))
         if not all(1 <= size <= LARGEST for size in sizes):
             self.fail(f"sizes in '{value}' must be from 1 to {LARGEST}", param, ctx)
         return (name if equals else None), sizes
@@ -59,14 +62,14 @@ class _Assignment(click.ParamType[tuple[str, Any]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, Any]:
         """The name of the variable and its new value."""
-        name, equals, text = value.partition("=")
+        name, equals, written = value.partition("=")
         if not equals:
             self.fail(f"'{value}' is not of the form name=value", param, ctx)
-        document = parse(f"value: {text}".encode(), "--set")
+        document = parse(f"value: {written}".encode(), "--set")
         found = plain(document.root) if document.root and not document.problems else None
         if not isinstance(found, dict) or set(found) != {"value"}:
             why = document.problems[0].message if document.problems else "not a YAML value"
-            self.fail(f"'{text}': {why}", param, ctx)
+            self.fail(f"'{written}': {why}", param, ctx)
         return name, found["value"]
 
 
@@ -227,15 +230,23 @@ def make_sizing(batch: int, dtype: str, optimizer: str, memory: int | None) -> S
     return Sizing(batch, dtype, optimizer, memory)
 
 
-def write(text: str, output: str | None) -> None:
+def write(result: str, output: str | None) -> None:
     """Put a result on standard output, or whole into a file."""
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(result, nl=False)
         return
     try:
-        Path(output).write_text(text, encoding="utf-8")
+        Path(output).write_text(result, encoding="utf-8")
     except OSError as error:
         fail(f"cannot write '{output}': {(error.strerror or str(error)).lower()}")
+
+
+def report_problems(problems: Sequence[Problem], loaded: Mapping[str, Loaded]) -> bool:
+    """Print problems behind the result, on standard error; whether one is an error."""
+    if problems:
+        sys.stdout.flush()
+        click.echo(text.messages(problems, sources(loaded)), err=True)
+    return any(problem.level is Level.ERROR for problem in problems)
 
 
 def sources(loaded: Mapping[str, Loaded]) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ from cnncalc.analysis.report import Report, Row
 from cnncalc.cli import options
 from cnncalc.graph import Graph
 from cnncalc.pipeline import analyse, expand
-from cnncalc.problem import Level, Problem
+from cnncalc.problem import Problem
 from cnncalc.render import fields, machine, text
 from cnncalc.suggest import did_you_mean
 
@@ -88,10 +87,7 @@ def command(
                 shown.append(_unit(expand(one, setting).graph, report, layer, unit))
     if shown:
         options.write("\n".join(shown), output)
-    if problems:
-        sys.stdout.flush()
-        click.echo(text.messages(problems, options.sources(loaded)), err=True)
-    if any(problem.level is Level.ERROR for problem in problems):
+    if options.report_problems(problems, loaded):
         raise click.exceptions.Exit(1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,7 @@ import click
 from cnncalc.analysis.report import Report, Row
 from cnncalc.cli import options
 from cnncalc.pipeline import analyse
-from cnncalc.problem import Level
-from cnncalc.render import columns as render_columns, text
+from cnncalc.render import columns as render_columns
 from cnncalc.render.tree import Line, lines, tree
 from cnncalc.suggest import did_you_mean
 
@@ -93,10 +91,7 @@ def command(
             reports.append(analyse(one, setting, size))
     options.write(_render(reports, form, view), output)
     problems = [problem for report in reports for problem in report.problems]
-    if problems:
-        sys.stdout.flush()
-        click.echo(text.messages(problems, options.sources(loaded)), err=True)
-    if any(problem.level is Level.ERROR for problem in problems):
+    if options.report_problems(problems, loaded):
         raise click.exceptions.Exit(1)
 
 

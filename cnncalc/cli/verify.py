@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +10,7 @@ from cnncalc.cli import options
 from cnncalc.cli.progress import progress
 from cnncalc.language.builder import Settings
 from cnncalc.pipeline import Loaded, expand, rebuilder
-from cnncalc.problem import Level, Problem, merged
-from cnncalc.render import text
+from cnncalc.problem import Problem, merged
 from cnncalc.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -93,10 +91,7 @@ def command(
             found += [verification] if verification else []
     if found:
         options.write(_render(found, form), output)
-    if problems:
-        sys.stdout.flush()
-        click.echo(text.messages(merged(problems), options.sources(loaded)), err=True)
-    errors = any(problem.level is Level.ERROR for problem in problems)
+    errors = options.report_problems(merged(problems), loaded)
     if errors or any(one.verdict.value != "passed" for one in found):
         raise click.exceptions.Exit(1)
 
