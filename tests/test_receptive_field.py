@@ -5,11 +5,9 @@ collects what it reads. A unit whose window leaves its input, or that reads such
 proves nothing.
 """
 
-import csv
 from fractions import Fraction
 from itertools import groupby
 from math import gcd
-from pathlib import Path
 
 import pytest
 from helpers import compute, good, spec
@@ -18,9 +16,7 @@ from hypothesis import assume, given, settings, strategies as st
 from cnncalc import source
 from cnncalc.analysis.receptive_field import receptive_fields
 from cnncalc.language.builder import Settings
-from cnncalc.pipeline import analyse, expand, load
-
-DATA = Path(__file__).parent / "data"
+from cnncalc.pipeline import expand, load
 
 # ---- the oracle: one axis, every layer by explicit index arithmetic
 
@@ -398,208 +394,6 @@ def test_axes_do_not_mix():
         for position, (first, end) in inner(units):
             assert end - first == axis.size
             assert Fraction(first + end, 2) == axis.start + position * axis.jump
-
-
-# ---- facts
-
-
-@pytest.mark.parametrize(("conv", "pool"), [(3, 2), (5, 3), (7, 4), (1, 2)])
-def test_a_pool_behind_a_convolution_sees_p_plus_f_minus_1(conv, pool):
-    items = f"""
-    - Conv2d: {{out_channels: 1, kernel_size: {conv}}}
-    - MaxPool2d: {pool}
-    """
-    sizes = {axis.size for axis in good(items, input="[1, 20, 20]").rows[-1].field.axes}
-    assert sizes == {pool + conv - 1}
-
-
-@pytest.mark.parametrize("count", range(1, 9))
-def test_a_causal_stack_doubles(count):
-    """Kernels of 2 with dilations 1, 2, 4... see 2 ^ n steps, the last being the present one."""
-    items = "\n".join(
-        f"- Conv1d: {{out_channels: 1, kernel_size: 2, dilation: {2**i}, padding: [[{2**i}, 0]]}}"
-        for i in range(count)
-    )
-    report = good(items, input="[1, 600]")
-    axis = last_axis(report)
-    assert report.rows[-1].out_shapes[0] == (1, 600)
-    assert (axis.size, axis.jump) == (2**count, 1)
-    assert axis.start + Fraction(axis.size, 2) == 1  # the field of unit 0 ends behind pixel 0
-
-
-def network_of(name, **settings_):
-    return analyse(load(source.read_bundled(name)), Settings(**settings_)).field
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "jump"),
-    [
-        ("resnet50", 427, 32),
-        ("vgg16", 212, 32),
-        ("alexnet", 195, 32),
-        ("unet", None, 1),
-        ("tcn_causal", None, 1),
-    ],
-)
-def test_field_of_a_network(name, size, jump):
-    field = network_of(name)
-    for axis in field.axes:
-        assert size in (None, axis.size)
-        assert axis.jump == jump
-    assert field.aligned
-
-
-def golden(file):
-    with (DATA / file).open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
-
-
-SMALL = {
-    "2D": """
-        - Conv2d: {out_channels: 64, kernel_size: 7, stride: 2, padding: 3}
-        - BatchNorm2d
-        - ReLU
-        - MaxPool2d: {kernel_size: 3, stride: 2, padding: 1}
-        - AvgPool2d: {kernel_size: 3, stride: 2, padding: 1}
-        """,
-    "3D": """
-        - Conv3d: {out_channels: 6, kernel_size: 3, stride: 1, padding: 1}
-        - BatchNorm3d
-        - ReLU
-        - MaxPool3d: {kernel_size: 2, stride: 2, padding: 1}
-        """,
-}
-
-
-@pytest.mark.parametrize("example", SMALL)
-def test_published_examples(example):
-    rows = [row for row in golden("receptive_field_small.csv") if row["example"] == example]
-    rows = [row for row in rows if row["jump"] not in ("", row["start"]) and row["map_size"]]
-    shape = rows[0]["input"].split("x")
-    report = good(SMALL[example], input=f"[{', '.join(shape)}]")
-    assert len(rows) == 1 + len(report.rows)
-    for row, found in zip(rows[1:], report.rows, strict=True):
-        assert "x".join(map(str, found.out_shapes[0][1:])) == row["map_size"]
-        for axis in found.field.axes:
-            wanted = [float(row[key]) for key in ("size", "jump", "start")]
-            assert [axis.size, axis.jump, axis.start] == wanted
-
-
-# ---- the published table of networks (TF-slim), with TensorFlow's "same" padding written out
-
-
-class Slim:
-    """Items of a spec, with the padding that TensorFlow would choose for a map of n pixels."""
-
-    def __init__(self, n):
-        self.n, self.items = n, []
-
-    def same(self, kernel, stride):
-        out = -(-self.n // stride)
-        total = max(0, (out - 1) * stride + kernel - self.n)
-        self.n = out
-        return f"[[{total // 2}, {total - total // 2}], [{total // 2}, {total - total // 2}]]"
-
-    def conv(self, kernel, stride=1, name=None, padding=None):
-        if padding is None:
-            padding = self.same(kernel, stride)
-        else:
-            self.n = (self.n + 2 * padding - kernel) // stride + 1
-        self.add(
-            f"Conv2d: {{out_channels: 1, kernel_size: {kernel}, stride: {stride}, "
-            f"padding: {padding}}}",
-            name,
-        )
-
-    def pool(self, kernel, stride, name=None, *, same=False):
-        if same:
-            padding = self.same(kernel, stride)
-        else:
-            padding, self.n = 0, (self.n - kernel) // stride + 1
-        self.add(
-            f"MaxPool2d: {{kernel_size: {kernel}, stride: {stride}, padding: {padding}}}", name
-        )
-
-    def add(self, item, name):
-        self.items.append(f"- {{{item}{f', name: {name}' if name else ''}}}")
-
-
-def alexnet_v2(net):
-    net.conv(11, 4, "conv1", padding=0)
-    net.pool(3, 2, "pool1")
-    net.conv(5, 1, "conv2")
-    net.pool(3, 2)
-    for number in (3, 4, 5):
-        net.conv(3, 1, f"conv{number}")
-    net.pool(3, 2, "pool5")
-
-
-def vgg_16(net):
-    for number, depth in enumerate((2, 2, 3, 3, 3), 1):
-        for layer in range(1, depth + 1):
-            net.conv(3, 1, f"conv{number}_{layer}")
-        net.pool(2, 2, f"pool{number}")
-
-
-def mobilenet_v1(net):
-    net.conv(3, 2, "conv2d_0")
-    for number, stride in enumerate((1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1), 1):
-        net.conv(3, stride)
-        net.conv(1, 1, f"conv2d_{number}_pointwise")
-
-
-def resnet_v1_50(net):
-    """The stride stands in the last unit of a block, on its 3x3, with padding 1 on both sides."""
-    net.conv(7, 2, padding=3)
-    net.pool(3, 2, same=True)
-    for number, (units, last) in enumerate(((3, 2), (4, 2), (6, 2), (3, 1)), 1):
-        for unit in range(1, units + 1):
-            stride = last if unit == units else 1
-            net.items.append(
-                f"- branches:\n    main: [{{Conv2d: {{out_channels: 1, kernel_size: 1}}}}, "
-                f"{{Conv2d: {{out_channels: 1, kernel_size: 3, stride: {stride}, padding: 1}}}}, "
-                f"{{Conv2d: {{out_channels: 1, kernel_size: 1}}}}]\n"
-                f"    skip: [{{MaxPool2d: {{kernel_size: 1, stride: {stride}}}}}]\n"
-                f"  merge: Add\n  name: block{number}_{unit}"
-            )
-        net.items[-1] = net.items[-1].replace(f"block{number}_{units}", f"block{number}")
-
-
-NETWORKS = [alexnet_v2, vgg_16, mobilenet_v1, resnet_v1_50]
-PUBLISHED = golden("receptive_field.csv")
-
-
-@pytest.mark.parametrize("resolution", [224, 321])
-@pytest.mark.parametrize("build", NETWORKS)
-def test_published_networks(build, resolution):
-    rows = [row for row in PUBLISHED if row["model"] == build.__name__]
-    rows = [row for row in rows if row["resolution"] in ("", str(resolution))]
-    net = Slim(resolution)
-    build(net)
-    report = good("\n".join(net.items), input=f"[1, {resolution}, {resolution}]")
-    by_name = {row.node.name: row.field for row in report.rows if row.node.name}
-    assert rows
-    for row in rows:
-        field = by_name[row["end_point"].split("/")[-1].lower()]
-        assert field.aligned
-        for axis in field.axes:
-            assert (axis.size, axis.jump) == (int(row["size"]), int(row["jump"])), row
-            if row["effective_padding"] and (row["resolution"] or build is not mobilenet_v1):
-                assert Fraction(axis.size, 2) - axis.start == int(row["effective_padding"]), row
-
-
-def test_every_published_network_is_built():
-    models = {row["model"] for row in PUBLISHED if row["size"].isdecimal()}
-    assert models == {build.__name__ for build in NETWORKS}
-
-
-def test_the_stride_on_the_first_convolution_of_a_bottleneck_widens_the_field():
-    """483 as in the paper, 427 with the stride on the 3x3."""
-    text = source.read_bundled("resnet50").data.decode()
-    text = text.replace("ConvBN: {out: $mid}", "ConvBN: {out: $mid, stride: $stride}")
-    text = text.replace("kernel_size: 3, stride: $stride}", "kernel_size: 3}")
-    features = [row for row in compute(text).rows if row.node.name == "features"]
-    assert [axis.size for axis in features[0].field.axes] == [483, 483]
 
 
 # ---- paths that do not fit together
