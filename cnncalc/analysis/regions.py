@@ -154,7 +154,7 @@ def _through(window: Window, size: Shape, region: Region) -> Region | None:
 def _read(axis: Axis, bits: int, n: int) -> int:
     """The positions of an axis of n that a set of output positions reads."""
     if axis == Sliding():
-        return bits
+        return bits & (1 << n) - 1  # a pad may add positions behind the last
     if isinstance(axis, Sliding):
         return _slid(axis, bits, n)
     if isinstance(axis, Transposed):

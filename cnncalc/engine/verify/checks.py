@@ -141,9 +141,20 @@ def _backward_macs(evidence: Evidence) -> Check:
     return outcome("backward_macs", summary, run, differences)
 
 
-def _receptive_field(evidence: Evidence) -> Check:  # noqa: ARG001 - every check takes it
-    why = "this version has no way to measure it"
-    return Check("receptive_field", Verdict.NOT_RUN, why=why)
+def _receptive_field(evidence: Evidence) -> Check:
+    """Pixels that units read: by the analysis, and by what the kernels pass back."""
+    name, proof = "receptive_field", evidence.field
+    assert proof is not None  # there is one where the network was run
+    if proof.missing is not None:
+        return Check(name, Verdict.NOT_RUN, why=proof.missing)
+    reached = f"{proof.by_gradients:,} by gradients"
+    if proof.no_gradients is not None:
+        reached = "gradients not run"
+    units = f"of {proof.units:,} units in {_layers(proof.layers)}"
+    figures = Figure(proof.by_sets, "pixels", units), Figure(proof.by_ones, "pixels", reached)
+    if proof.stopped is not None:
+        return Check(name, Verdict.FAILED, *figures, why=f"the run broke off: {proof.stopped}")
+    return outcome(name, *figures, proof.differences.values())
 
 
 # ---- what the arrays hold

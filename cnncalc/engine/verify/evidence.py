@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cnncalc.analysis.report import Report
+from cnncalc.engine.verify.field import FieldProof
 from cnncalc.engine.verify.results import Check, Difference, Figure, Verdict
 from cnncalc.engine.verify.runs import Runs
 from cnncalc.engine.weights import Arrays
@@ -15,7 +16,7 @@ from cnncalc.graph import Graph, Node
 class Evidence(NamedTuple):
     """What the checks read: the summary for the batch of each run, and the runs.
 
-    `no_training` is why there was no training run.
+    `no_training` is why there was no training run, `field` what units were found to read.
     """
 
     graph: Graph
@@ -25,6 +26,7 @@ class Evidence(NamedTuple):
     training_report: Report
     training: Runs | None
     no_training: str | None
+    field: FieldProof | None = None
 
     def pairs(self) -> list[tuple[Report, Runs]]:
         """The summary and the runs, as far as there are any."""

@@ -13,6 +13,7 @@ from cnncalc.engine.errors import EngineError
 from cnncalc.engine.plan import plan
 from cnncalc.engine.verify.checks import CHECKS, judged, needs_training
 from cnncalc.engine.verify.evidence import Evidence
+from cnncalc.engine.verify.field import FieldProof, Given, prove
 from cnncalc.engine.verify.recorder import Inputs, Recorder
 from cnncalc.engine.verify.results import Verification
 from cnncalc.engine.verify.runs import How, Runs, explained, perform
@@ -84,6 +85,7 @@ class _Verifier:
         self.progress = progress
         self.twice = not TWICE.isdisjoint(checks)
         self.traced = not TRACED.isdisjoint(checks)
+        self.field = "receptive_field" in checks
         self.training = any(needs_training(name, graph) for name in checks)
         passes = (2 if self.twice else 1) * (3 if self.training else 1)
         self.steps, self.done = passes * len(graph.nodes), 0
@@ -108,7 +110,16 @@ class _Verifier:
             training_report=self._report(training.how.batch if training else how.batch),
             training=training,
             no_training=missing,
+            field=self._prove_field(weights, inference),
         )
+
+    def _prove_field(self, weights: Arrays, inference: Runs) -> FieldProof | None:
+        """What units read, if that is asked for and the network can be run."""
+        if not self.field or inference.refused is not None:
+            return None
+        how = self.how
+        given = Given(weights, how.dtype, how.seed, how.threads, self.memory)
+        return prove(self.graph, given, self.rebuild)
 
     def _train(self, weights: Arrays, batches: list[int]) -> Runs:
         """The first batch of these that can be trained on: batch norm may need several values."""
