@@ -140,7 +140,7 @@ def test_several_specs_are_compared():
 
 def test_variant_all_compares_the_variants():
     out = run("summary", "mobilenet_v2", "--variant", "all").stdout
-    assert re.search(r"mobilenet_v2 \(w0_5\) .* 1,968,680 ", out)
+    assert re.search(r"mobilenet_v2 \(mobilenet_v2_x0_5\) .* 1,968,680 ", out)
 
 
 def test_chosen_columns_in_their_order():
