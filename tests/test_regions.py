@@ -83,7 +83,7 @@ LAYERS = st.one_of(
             "Upsample: {scale_factor: 1.5, mode: bilinear, align_corners: true}",
             "Upsample: {scale_factor: 2, mode: bilinear}",
             "AdaptiveAvgPool2d: 3",
-            "ZeroPad2d: [1, 2, 0, -1]",
+            "ZeroPad2d: {padding: [1, 2, 0, -1]}",
             "CenterCrop: 3",
             "BatchNorm2d",
             "ReLU",

@@ -277,17 +277,18 @@ def _telling(graph: Graph, units: Sequence[Followed]) -> Followed:
 
 
 class _Watch:
-    """Looks at the gradient of each layer's inputs, as it is made."""
+    """Looks at the gradient of each layer's inputs, as it is made, up to the first too far."""
 
     def __init__(self, graph: Graph, unit: Followed, proof: FieldProof) -> None:
         self.graph, self.unit, self.proof = graph, unit, proof
         self.zero = 0.0
         """What a 0 may have come out as so far, in parts of the largest gradient."""
+        self.beyond = False
 
     def __call__(self, step: Step) -> None:
         """Compare where the gradient is not 0 with what the unit reads."""
         layer, shapes = step.node.layer, self.graph.shapes(step.node.inputs)
-        if not step.backward or layer is None or shapes is None:
+        if self.beyond or not step.backward or layer is None or shapes is None:
             return
         inputs = set(self.graph.inputs.values())
         for index, gradient in zip(step.node.inputs, step.arrays, strict=True):
@@ -301,6 +302,7 @@ class _Watch:
             if index in inputs:
                 self.proof.by_gradients += int(read.sum())
             if beyond.any():
+                self.beyond = True
                 most = f"at most {_counted(_array(region))}"
                 texts = most, f"a gradient at {_counted(beyond)} beyond"
                 self.proof.differ(self.graph, index, [step.node], *texts)
