@@ -81,7 +81,7 @@ def plain(size=64, **options):
     )
 
 
-ALL = dict.fromkeys(CHECKS, "passed") | {"receptive_field": "not run"}
+ALL = dict.fromkeys(CHECKS, "passed")
 
 
 # ---- what is right passes
@@ -394,7 +394,7 @@ def test_batch_norm_on_single_values_takes_two_images():
     found = verify(graph, batch=1)
     assert found.training_batch is None
     missing = {c.name for c in found.checks if c.verdict is Verdict.NOT_RUN}
-    assert missing == {"backward_macs", "receptive_field", "training_memory", "gradients"}
+    assert missing == {"backward_macs", "training_memory", "gradients"}
     (why,) = {c.why for c in found.checks if c.name in ("gradients", "training_memory")}
     assert "batch norm in training needs more than one value per channel" in why
 
@@ -537,8 +537,7 @@ def test_a_table_and_a_verdict():
     rows = {line.split()[0]: line for line in lines[3:13]}
     assert list(rows) == list(CHECKS)
     assert rows["macs"].split() == ["macs", "3,044,472", "3,044,472", "counted", "passed"]
-    assert rows["receptive_field"].endswith("not run")
-    assert lines[-1] == "passed: 9 of 10 checks passed, 1 not run"
+    assert lines[-1] == "passed: 10 of 10 checks passed"
 
 
 def test_a_disagreement_is_named(monkeypatch):
@@ -559,7 +558,7 @@ def test_of_many_layers_the_first_are_named(monkeypatch):
 def test_json_has_both_numbers():
     found = json.loads(run("net.yaml", "--format", "json", "--seed", "4").stdout)
     assert (found["verify"], found["name"], found["seed"]) == (1, "net", 4)
-    assert (found["passed"], found["failed"], found["not_run"]) == (9, 0, 1)
+    assert (found["passed"], found["failed"], found["not_run"]) == (10, 0, 0)
     assert found["verdict"] == "passed"
     macs = next(one for one in found["checks"] if one["check"] == "macs")
     assert macs == {
