@@ -13,3 +13,8 @@ class EngineError(Exception):
 
 class NotFinite(EngineError):  # noqa: N818 - it is what was found
     """A run gave NaN or infinity, though it was given neither."""
+
+
+def reason(error: Exception) -> str:
+    """Why the system refused."""
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnncalc.engine.arrays import ArrayFile, floating_type, match, read, read_classes
+from cnncalc.engine.arrays import ArrayFile, floating_type, match, read, read_classes, write
 from cnncalc.engine.backward import start_shapes, takes_classes
 from cnncalc.engine.errors import EngineError
 from cnncalc.engine.new_file import NewFile
@@ -42,7 +43,7 @@ def save(files: Mapping[NewFile, Arrays]) -> None:
     """Write all of these files, or none."""
     try:
         for file, arrays in files.items():
-            file.write(arrays)
+            file.write(partial(write, arrays=arrays))
         for file in files:
             file.place()
     finally:

@@ -1,20 +1,15 @@
-"""Arrays to `.npz` files that appear whole or not at all."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-import numpy as np
-from numpy.lib import format as npy
-
-from cnncalc.engine.arrays import SUFFIX, reason
-from cnncalc.engine.errors import EngineError
-from cnncalc.engine.weights import Arrays
+from cnncalc.engine.errors import EngineError, reason
 
 
 class NewFile:
@@ -34,11 +29,11 @@ class NewFile:
         except (OSError, ValueError) as error:
             raise self._failure(error) from None
 
-    def write(self, arrays: Arrays) -> None:
-        """Write the arrays, under the other name still."""
+    def write(self, fill: Callable[[BinaryIO], object]) -> None:
+        """Let `fill` write what the file holds, under the other name still."""
         try:
             with self._file:
-                write(self._file, arrays)
+                fill(self._file)
         except OSError as error:
             raise self._failure(error) from None
 
@@ -65,10 +60,11 @@ class NewFile:
         return EngineError(f"cannot write '{self.path}': {reason(error)}")
 
 
-def write(file: BinaryIO, arrays: Arrays) -> None:
-    """An `.npz` as NumPy writes it, but for the time of day: the same arrays, the same bytes."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
-        for name, array in arrays.items():
-            info = zipfile.ZipInfo(name + SUFFIX)
-            with packed.open(info, "w", force_zip64=True) as member:
-                npy.write_array(member, np.asanyarray(array), allow_pickle=False)
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
+    """One file of these bytes; raises EngineError where it cannot be written, as NewFile."""
+    file = NewFile(path, force=force)
+    try:
+        file.write(lambda opened: opened.write(data))
+        file.place()
+    finally:
+        file.discard()
