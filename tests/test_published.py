@@ -7,6 +7,7 @@ counted outside of this project, on another implementation of the network.
 """
 
 import csv
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
