@@ -68,6 +68,31 @@ def test_add_is_the_sum_and_hands_the_gradient_to_all(shapes):
         assert (dx is dy) == (dx.shape == dy.shape)
 
 
+@pytest.mark.parametrize("alpha", [0.25, -2, 0])
+@pytest.mark.parametrize("shapes", EQUAL)
+def test_alpha_multiplies_all_inputs_but_the_first(shapes, alpha):
+    """As torch.add(a, b, alpha=alpha) does, applied to one input after the other."""
+    xs = integers(*shapes)
+    y, dxs, dy = run(make("Add", alpha=alpha), xs)
+    scaled = [x if i == 0 else alpha * x for i, x in enumerate(xs)]
+    expected, gradients, _ = run(make("Add"), scaled, dy=dy)
+    np.testing.assert_array_equal(y, expected)
+    for i, (dx, gradient) in enumerate(zip(dxs, gradients, strict=True)):
+        np.testing.assert_array_equal(dx, gradient if i == 0 else alpha * gradient)
+
+
+def test_alpha_costs_one_operation_more_for_each_further_input():
+    x = (4, 3, 2)
+    assert make("Add").flops(x, x, x) == 24 * 2
+    assert make("Add", alpha=0.5).flops(x, x, x) == 24 * (2 + 2)
+
+
+def test_a_sum_with_alpha_is_finished_by_itself():
+    """A fused layer does not know which of its inputs it continues."""
+    assert make("Add").fusible
+    assert not make("Add", alpha=0.5).fusible
+
+
 @pytest.mark.parametrize("shapes", ANY)
 def test_mul_is_the_product_and_its_gradients_leave_one_out(shapes):
     xs = integers(*shapes)

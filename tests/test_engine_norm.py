@@ -94,8 +94,11 @@ def plain_gradients(layer, weights, x, dy):
 
 
 SWITCHES = [{"affine": True}, {"affine": False}, {"affine": True, "bias": False}]
+WITHOUT_WEIGHT = {"affine": True, "weight": False}  # of batch and instance norms
 OWN_STATISTICS = [
     *((f"BatchNorm{d}d", s, (4, 3, 2, 2)[: d + 1]) for d in (1, 2, 3) for s in SWITCHES),
+    ("BatchNorm2d", WITHOUT_WEIGHT, (4, 3, 2)),
+    ("InstanceNorm2d", WITHOUT_WEIGHT, (4, 3, 2)),
     ("BatchNorm1d", {}, (4,)),
     *((f"InstanceNorm{d}d", s, (4, 3, 2, 2)[: d + 1]) for d in (1, 2, 3) for s in SWITCHES),
     *(("GroupNorm", s | {"num_groups": 2}, (4, 3, 2)) for s in SWITCHES),
@@ -142,7 +145,7 @@ def test_without_running_statistics_eval_takes_those_of_the_input(name):
 
 
 @pytest.mark.parametrize("name", ["BatchNorm2d", "InstanceNorm2d"])
-@pytest.mark.parametrize("switches", SWITCHES)
+@pytest.mark.parametrize("switches", [*SWITCHES, WITHOUT_WEIGHT])
 def test_running_statistics_are_a_scale_and_a_shift_of_each_channel(name, switches):
     layer = make(name, track_running_stats=True, eps=0.01, **switches)
     x, weights = random((BATCH, 2, 3, 4)), weights_of(layer, (2, 3, 4))

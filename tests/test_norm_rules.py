@@ -92,6 +92,17 @@ def test_a_norm_without_bias_only_scales(name):
     assert elements(plain, x) == 0
 
 
+@pytest.mark.parametrize("name", ["BatchNorm2d", "InstanceNorm2d"])
+def test_a_norm_without_weight_only_shifts(name):
+    """What Keras writes as scale=False, in its Inception networks."""
+    x = (6, 4, 5)
+    shifted = make(name, affine=True, weight=False)
+    learned = [key for key, one in shifted.params(x).items() if not one.buffer]
+    assert learned == ["bias"]
+    assert elements(make(name, affine=True, weight=False, bias=False), x) == 0
+    assert elements(make(name, affine=False, weight=True), x) == 0
+
+
 def test_batch_norm_1d_takes_features_and_sequences():
     for x in [(5,), (5, 7)]:
         assert make("BatchNorm1d").infer(x) == x
@@ -137,6 +148,7 @@ def test_a_norm_with_its_own_statistics_counts_every_step():
     assert make("InstanceNorm2d").flops(x) == 3 * one
     assert make("InstanceNorm2d", affine=True).flops(x) == 3 * (one + 4 + 4)
     assert make("InstanceNorm2d", affine=True, bias=False).flops(x) == 3 * (one + 4)
+    assert make("InstanceNorm2d", affine=True, weight=False).flops(x) == 3 * (one + 4)
     assert make("BatchNorm2d", affine=False, track_running_stats=False).flops(x) == 3 * one
     assert make("GroupNorm", num_groups=3, affine=False).flops(x) == 3 * one
     assert make("GroupNorm", num_groups=3).flops(x) == 3 * (one + 4 + 4)

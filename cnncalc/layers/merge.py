@@ -9,7 +9,7 @@ from math import ceil, prod
 from typing import Any
 
 from cnncalc import lazy_numpy as np
-from cnncalc.argument import LARGEST, Integer, argument
+from cnncalc.argument import LARGEST, Integer, argument, number
 from cnncalc.kernels.blocks import Block, broadcasting, memory_for, on_blocks
 from cnncalc.kernels.mode import Array, Finish, Mode, Region, Wants
 from cnncalc.kernels.statistics import summed_to
@@ -32,12 +32,12 @@ class Merge(Layer, abstract=True):
 
     def infer(self, *xs: Shape) -> Shape:
         name = type(self).__name__
-        for number, x in enumerate(xs[1:], 2):
+        for place, x in enumerate(xs[1:], 2):
             if len(x) != len(xs[0]):
                 flat = 1 in (len(x), len(xs[0]))
                 raise LayerError(
                     f"{name} needs inputs with equally many axes: input 1 is {list(xs[0])}, "
-                    f"input {number} is {list(x)}",
+                    f"input {place} is {list(x)}",
                     help="leave out the Flatten, or undo it with Unflatten" if flat else None,
                 )
         return self.merged(xs)
@@ -132,31 +132,44 @@ class Equal(Merge, abstract=True):
 
 
 class Add(Equal):
-    """Sum of the inputs: any number of (C, ...) to (C, ...).
+    """Sum of the inputs: any number of (C, ...) to (C, ...); all but the first times `alpha`.
 
     All shapes are equal, except that (C, 1, 1) is added to every position (torch would repeat any
-    axis of 1, which is more often a mistake). FLOPs: 1 a further input and output element.
-    Source: torch.add; He et al. 2016, Deep residual learning.
+    axis of 1, which is more often a mistake). FLOPs: 1 a further input and output element, 2 with
+    an alpha other than 1. Source: torch.add; He et al. 2016, Deep residual learning; for alpha,
+    Szegedy et al. 2016, Inception-v4, where residuals are scaled down.
     """
 
+    alpha: float = argument(number, default=1.0)
+    primary = "alpha"
     examples = [
         Example("Add: [left, right]", (2, 3, 4), (2, 3, 4)),
         Example("Add: [left, right, pooled]", (2, 3, 4), (2, 3, 4), (2, 1, 1)),
         Example("Add: [pooled, map]", (2, 1, 1), (2, 3, 4)),
         Example("Add: [left, right]", (6,), (6,)),
+        Example("{Add: {alpha: 0.17}, from: [input, residual]}", (2, 3, 4), (2, 3, 4)),
     ]
 
+    def elementwise_flops(self, *xs: Shape) -> int:
+        return super().elementwise_flops(*xs) * (1 if self.alpha == 1 else 2)
+
+    def _plus(self, a: Array, b: Array, out: Array) -> Array:
+        return np.add(a, b if self.alpha == 1 else self.alpha * b, out=out)
+
     def forward(self, weights: Mapping[str, Array], *xs: Array, mode: Mode) -> tuple[Array, Any]:
-        return folded(np.add, xs, mode), [x.shape for x in xs] if mode.save else None
+        return folded(self._plus, xs, mode), [x.shape for x in xs] if mode.save else None
 
     def backward(
         self, weights: Mapping[str, Array], dy: Array, saved: Any, *, wants: Wants, mode: Mode
     ) -> tuple[tuple[Array, ...], dict[str, Array]]:
-        return tuple(summed_to(dy, shape) for shape in saved), {}  # dy itself where not summed
+        first, *others = saved
+        scaled = dy if self.alpha == 1 else self.alpha * dy
+        further = (summed_to(scaled, shape) for shape in others)
+        return (summed_to(dy, first), *further), {}  # dy itself where not summed
 
     @property
     def fusible(self) -> bool:
-        return True
+        return self.alpha == 1  # else it matters which of the inputs is the first
 
     def finish(self, weights: Mapping[str, Array], others: Sequence[Array]) -> Finish:
         return folding(np.add, others)

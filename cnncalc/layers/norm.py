@@ -35,11 +35,12 @@ def statistics_flops(elements: int, groups: int, affine: int) -> int:
     return (6 + affine) * elements + 5 * groups
 
 
-def affine_params(shape: Shape, affine: bool, bias: bool) -> dict[str, Parameter]:
+def affine_params(
+    shape: Shape, affine: bool, bias: bool, weight: bool = True
+) -> dict[str, Parameter]:
     """The learned factors of a norm, and what it adds behind them."""
-    if not affine:
-        return {}
-    return {"weight": Parameter(shape)} | ({"bias": Parameter(shape)} if bias else {})
+    learned = {"weight": affine and weight, "bias": affine and bias}
+    return {name: Parameter(shape) for name, wanted in learned.items() if wanted}
 
 
 def along_channels(parameter: Array, x: Array) -> Array:
@@ -61,6 +62,7 @@ class BatchNormNd(Layer, abstract=True):
     affine: bool = argument(flag, default=True)
     track_running_stats: bool = argument(flag, default=True)
     bias: bool = argument(flag, default=True)
+    weight: bool = argument(flag, default=True)  # not of torch: Keras's `scale`
 
     def infer(self, x: Shape) -> Shape:
         check_rank(self, x)
@@ -71,7 +73,7 @@ class BatchNormNd(Layer, abstract=True):
         return x
 
     def params(self, x: Shape) -> dict[str, Parameter]:
-        found = affine_params((x[0],), self.affine, self.bias)
+        found = affine_params((x[0],), self.affine, self.bias, self.weight)
         if self.track_running_stats:
             found["running_mean"] = Parameter((x[0],), buffer=True)
             found["running_var"] = Parameter((x[0],), buffer=True)
@@ -80,7 +82,7 @@ class BatchNormNd(Layer, abstract=True):
     def elementwise_flops(self, x: Shape) -> int:
         if self.track_running_stats:
             return 2 * prod(x)
-        return statistics_flops(prod(x), x[0], self.affine * (1 + self.bias))
+        return statistics_flops(prod(x), x[0], self.affine * (self.weight + self.bias))
 
     def saved(self, x: Shape) -> tuple[Saved, ...]:
         return (*SAVES_INPUT, Saved("statistics", elements=2 * x[0], batched=False))
@@ -180,7 +182,7 @@ class BatchNormNd(Layer, abstract=True):
 
     def _factor(self, weights: Mapping[str, Array]) -> Array:
         inverse = self._inverse(weights)
-        return weights["weight"] * inverse if self.affine else inverse
+        return weights["weight"] * inverse if "weight" in weights else inverse
 
     def _scaling(self, weights: Mapping[str, Array]) -> tuple[Array, Array]:
         """The factor and the shift of each channel that the running statistics amount to."""
@@ -235,9 +237,9 @@ class BatchNormNd(Layer, abstract=True):
 class BatchNorm1d(BatchNormNd):
     """Normalises each channel of (C,) or (C, L) over the batch and the positions.
 
-    Params: C weights (affine) and C biases (bias); buffers: C running means and C running
-    variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
-    as InstanceNorm, for one image.
+    Params: C weights (affine and weight) and C biases (affine and bias); buffers: C running means
+    and C running variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without
+    running statistics as InstanceNorm, for one image. `weight: false` is Keras's `scale=False`.
     Source: torch.nn.BatchNorm1d, Ioffe and Szegedy 2015.
     """
 
@@ -257,9 +259,9 @@ class BatchNorm1d(BatchNormNd):
 class BatchNorm2d(BatchNormNd):
     """Normalises each channel of (C, H, W) over the batch and the positions.
 
-    Params: C weights (affine) and C biases (bias); buffers: C running means and C running
-    variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
-    as InstanceNorm, for one image.
+    Params: C weights (affine and weight) and C biases (affine and bias); buffers: C running means
+    and C running variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without
+    running statistics as InstanceNorm, for one image. `weight: false` is Keras's `scale=False`.
     Source: torch.nn.BatchNorm2d, Ioffe and Szegedy 2015.
     """
 
@@ -269,15 +271,16 @@ class BatchNorm2d(BatchNormNd):
         Example("BatchNorm2d: {affine: false}", (2, 3, 3)),
         Example("BatchNorm2d: {track_running_stats: false}", (2, 3, 4)),
         Example("BatchNorm2d: {bias: false}", (3, 2, 4)),
+        Example("BatchNorm2d: {weight: false}", (3, 4, 2)),
     ]
 
 
 class BatchNorm3d(BatchNormNd):
     """Normalises each channel of (C, D, H, W) over the batch and the positions.
 
-    Params: C weights (affine) and C biases (bias); buffers: C running means and C running
-    variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without running statistics
-    as InstanceNorm, for one image.
+    Params: C weights (affine and weight) and C biases (affine and bias); buffers: C running means
+    and C running variances. FLOPs: 2 an element (in eval mode: one scale, one shift); without
+    running statistics as InstanceNorm, for one image. `weight: false` is Keras's `scale=False`.
     Source: torch.nn.BatchNorm3d, Ioffe and Szegedy 2015.
     """
 
@@ -311,7 +314,7 @@ class InstanceNormNd(BatchNormNd, abstract=True):
 class InstanceNorm1d(InstanceNormNd):
     """Normalises each channel of each sequence (C, L) over its positions.
 
-    Params: C weights and C biases if affine (not by default), the latter unless bias is false.
+    Params: C weights and C biases if affine (not by default), unless weight or bias is false.
     FLOPs: 6 an element, 1 more for each of weight and bias, and 5 a channel; with running
     statistics 2 an element (in eval mode).
     Source: torch.nn.InstanceNorm1d, Ulyanov et al. 2016.
@@ -324,7 +327,7 @@ class InstanceNorm1d(InstanceNormNd):
 class InstanceNorm2d(InstanceNormNd):
     """Normalises each channel of each map (C, H, W) over its positions.
 
-    Params: C weights and C biases if affine (not by default), the latter unless bias is false.
+    Params: C weights and C biases if affine (not by default), unless weight or bias is false.
     FLOPs: 6 an element, 1 more for each of weight and bias, and 5 a channel; with running
     statistics 2 an element (in eval mode).
     Source: torch.nn.InstanceNorm2d, Ulyanov et al. 2016.
@@ -340,7 +343,7 @@ class InstanceNorm2d(InstanceNormNd):
 class InstanceNorm3d(InstanceNormNd):
     """Normalises each channel of each volume (C, D, H, W) over its positions.
 
-    Params: C weights and C biases if affine (not by default), the latter unless bias is false.
+    Params: C weights and C biases if affine (not by default), unless weight or bias is false.
     FLOPs: 6 an element, 1 more for each of weight and bias, and 5 a channel; with running
     statistics 2 an element (in eval mode).
     Source: torch.nn.InstanceNorm3d, Ulyanov et al. 2016.
