@@ -13,12 +13,19 @@ from typing import NamedTuple
 
 
 class Sliding(NamedTuple):
-    """A convolution or pooling window: reads `o * stride - before + t * dilation`, t < kernel."""
+    """A convolution or pooling window: reads `o * stride - before + t * dilation`, t < kernel.
+
+    What it reads beyond the ends is padding: by `mode` a constant, which is nothing of the input,
+    or a copy of the input (reflect, replicate, circular). Circular padding wraps what a crop
+    leaves: `before` and `after` are negative where positions are cropped.
+    """
 
     kernel: int = 1
     stride: int = 1
     dilation: int = 1
     before: int = 0
+    mode: str = "constant"
+    after: int = 0
 
     @property
     def extent(self) -> int:
@@ -70,6 +77,10 @@ class Adaptive(NamedTuple):
 
     before: int
     after: int
+
+    def taps(self, o: int) -> range:
+        """The positions that an output reads."""
+        return range(o * self.before // self.after, -(-(o + 1) * self.before // self.after))
 
 
 class Whole(NamedTuple):

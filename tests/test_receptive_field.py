@@ -5,9 +5,10 @@ collects what it reads. A unit whose window leaves its input, or that reads such
 proves nothing.
 """
 
+import re
 from fractions import Fraction
 from itertools import groupby
-from math import gcd
+from math import gcd, prod
 
 import pytest
 from helpers import compute, good, spec
@@ -255,9 +256,71 @@ def test_nearest_upsampling_among_windows_is_exact_on_average(stem, up, middle, 
     assert centre == axis.start + position * axis.jump
 
 
+@st.composite
+def transposing(draw):
+    kernel, stride, dilation = (draw(st.integers(1, last)) for last in (5, 3, 3))
+    before, after = draw(st.integers(0, 2)), draw(st.integers(0, 2))
+    return (
+        f"ConvTranspose1d: {{out_channels: 1, kernel_size: {kernel}, stride: {stride}, "
+        f"dilation: {dilation}, padding: [[{before}, {after}]]}}",
+        lambda units: transposed(units, kernel, stride, dilation, before, after),
+    )
+
+
+FACTOR = re.compile(r"(?:scale_factor|Transpose1d.*stride): (\d+)")
+
+
+def over_all_phases(units, period):
+    """The smallest and the largest size of neighbouring inner units; None if too few are inner."""
+    runs = [list(run) for inside, run in groupby(units, lambda one: one is not None) if inside]
+    longest = max(runs, key=len, default=[])
+    if len(longest) < period:
+        return None
+    sizes = [edges(unit)[1] - edges(unit)[0] if unit else 0 for unit in longest]
+    return min(sizes), max(sizes)
+
+
+@given(st.lists(sliding(2) | pooling() | moving() | upsampled() | transposing(), max_size=5))
+@settings(deadline=None, max_examples=300)
+def test_sizes_vary_from_the_smallest_to_the_largest_inner_unit(layers):
+    items, units = chain([("Identity", lambda units: units), *layers], 90)
+    axis = last_axis(good(items, input="[1, 90]"))
+    period = prod(int(found) for text, _ in layers for found in FACTOR.findall(text))
+    assume(period <= 200)
+    found = over_all_phases(units, period)
+    assume(found)
+    assert axis.range == found
+    if axis.phases:
+        assert_followed(axis, units)
+
+
+def assert_followed(axis, units):
+    """The field of every inner unit is that of its phase."""
+    for position, unit in enumerate(units):
+        if unit is not None:
+            assert axis.phases.at(position) == (edges(unit) if unit else None)
+
+
+@pytest.mark.parametrize(("one", "other"), [(2, 3), (4, 6), (2, 4), (5, 5)])
+def test_branches_that_vary_at_different_periods(one, other):
+    """Their hull repeats when both do."""
+    n, paths = 120, []
+    items = "- branches:\n"
+    for factor in (one, other):
+        items += (
+            f"    b{len(paths)}: [MaxPool1d: {factor}, Upsample: {{scale_factor: {factor}}}, "
+            f"Conv1d: {{out_channels: 1, kernel_size: 3, padding: 1}}]\n"
+        )
+        pooled = slid(image(n), factor, factor)
+        paths.append(slid(nearest(pooled, factor * len(pooled)), 3, 1, 1, 1, 1))
+    axis = last_axis(good(items + "  merge: Add", input=f"[1, {n}]"))
+    assert axis.range == over_all_phases(joined(*paths), one * other)
+    assert_followed(axis, joined(*paths))
+
+
 @given(
     kernel=st.integers(1, 6),
-    stride=st.integers(1, 4),
+    stride=st.integers(1, 7),
     before=st.integers(0, 3),
     after=st.integers(0, 3),
     dilation=st.integers(1, 3),
@@ -278,6 +341,7 @@ def test_transposed_convolution(kernel, stride, before, after, dilation, extra):
     axis = last_axis(report)
     found = inner(units)
     assert max(end - first for _, (first, end) in found) == axis.size
+    assert axis.range == over_all_phases(units, stride)
     assert axis.jump == Fraction(1, stride)
     whole = [one for one in found if one[1][1] - one[1][0] == axis.size]
     if gcd(dilation, stride) == 1 and kernel >= stride:  # no phase is without a tap
@@ -315,6 +379,8 @@ def test_linear_resampling(n, size, align_corners):
     sizes = {end - first for _, (first, end) in found}
     assert axis.jump == (Fraction(n - 1, size - 1) if align_corners else Fraction(n, size))
     assert axis.size == max(sizes)
+    if len(found) >= axis.jump.denominator:
+        assert axis.range == (min(sizes), max(sizes))
     assert axis.start == (Fraction(1, 2) if align_corners else Fraction(n, 2 * size))
 
 
@@ -323,6 +389,7 @@ def test_linear_resampling(n, size, align_corners):
     [
         *[(6, 12, False, 2), (6, 18, False, 2), (12, 6, False, 2), (12, 4, False, 1)],
         *[(5, 5, False, 1), (5, 9, True, 2), (9, 5, True, 1), (9, 9, True, 1), (5, 4, True, 2)],
+        *[(1, 5, False, 1), (1, 5, True, 1)],
     ],
 )
 def test_taps_of_linear_resampling(n, size, align_corners, taps):
@@ -330,7 +397,8 @@ def test_taps_of_linear_resampling(n, size, align_corners, taps):
     found = inner(linear(image(n), size, align_corners))
     assert max(end - first for _, (first, end) in found) == taps
     text = f"Upsample: {{size: {size}, mode: linear, align_corners: {str(align_corners).lower()}}}"
-    assert last_axis(good(f"- {text}", input=f"[1, {n}]")).size == taps
+    axis = last_axis(good(f"- {text}", input=f"[1, {n}]"))
+    assert (axis.size, axis.range[1]) == (taps, taps)
 
 
 @given(st.integers(6, 40), st.integers(2, 12))
@@ -339,7 +407,8 @@ def test_adaptive_pooling(n, size):
     units = adaptive(image(n), size)
     axis = last_axis(good(f"- AdaptiveAvgPool1d: {size}", input=f"[1, {n}]"))
     found = inner(units)
-    assert axis.size == max(end - first for _, (first, end) in found)
+    assert axis.range == over_all_phases(units, size)
+    assert axis.size == axis.range[1]
     assert axis.jump == Fraction(n, size)
     for (position, (first, _)), (_, (_, end)) in zip(found, reversed(found), strict=True):
         mirrored = size - 1 - position  # windows mirror each other about the centre of the axis

@@ -76,6 +76,21 @@ LAYERS = st.one_of(
         sizes,
         st.integers(1, 2),
     ),
+    st.builds(
+        lambda k, s, p, mode: (
+            f"Conv2d: {{out_channels: 2, kernel_size: [{k}, {s}], stride: {s}, "
+            f"padding: [[{p}, {k - 1}], [{k}, {p}]], padding_mode: {mode}}}"
+        ),
+        sizes,
+        sizes,
+        sizes,
+        st.sampled_from(["reflect", "replicate", "circular"]),
+    ),
+    st.builds(
+        lambda kind, sides: f"{kind}Pad2d: {{padding: {list(sides)}}}",
+        st.sampled_from(["Zero", "Reflection", "Replication", "Circular"]),
+        st.tuples(*[st.integers(-2, 3)] * 4),
+    ),
     st.sampled_from(
         [
             "Upsample: {scale_factor: 2}",
@@ -83,7 +98,6 @@ LAYERS = st.one_of(
             "Upsample: {scale_factor: 1.5, mode: bilinear, align_corners: true}",
             "Upsample: {scale_factor: 2, mode: bilinear}",
             "AdaptiveAvgPool2d: 3",
-            "ZeroPad2d: {padding: [1, 2, 0, -1]}",
             "CenterCrop: 3",
             "BatchNorm2d",
             "ReLU",
@@ -151,6 +165,25 @@ def test_a_row_beside_a_column_is_a_cross_and_not_a_square():
     assert pixels(region) == {(2, 1), (2, 2), (2, 3), (1, 2), (3, 2)}
     assert (region.hull, region.positions) == ((range(1, 4), range(1, 4)), 5)
     assert region.holes == pytest.approx(4 / 9)
+
+
+@pytest.mark.parametrize(
+    ("layer", "read"),
+    [
+        ("ReflectionPad1d: {padding: [2, 3]}", [2, 1, 0, 1, 2, 3, 4, 3, 2, 1]),
+        ("ReplicationPad1d: {padding: [2, 1]}", [0, 0, 0, 1, 2, 3, 4, 4]),
+        ("CircularPad1d: {padding: [2, 1]}", [3, 4, 0, 1, 2, 3, 4, 0]),
+        ("CircularPad1d: {padding: [-1, 2]}", [1, 2, 3, 4, 1, 2]),  # torch crops first
+        ("CircularPad1d: {padding: [2, -1]}", [2, 3, 0, 1, 2, 3]),
+        ("ConstantPad1d: {padding: [1, 2], value: 3.0}", [None, 0, 1, 2, 3, 4, None, None]),
+    ],
+)
+def test_padding_reads_what_it_copies(layer, read):
+    text = spec(f"- {layer}", input="[1, 5]")
+    graph = expand(load(Source("net.yaml", text.encode())), Settings()).graph
+    assert graph.values[1].shape == (1, len(read))
+    found = [read_by(graph, 1, unit((len(read),), (i,)))[0].products for i in range(len(read))]
+    assert found == [() if place is None else ((1 << place,),) for place in read]
 
 
 def test_what_a_stride_skips_is_not_read():

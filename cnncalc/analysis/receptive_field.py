@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.analysis import phases
+from cnncalc.analysis.phases import Phases
 from cnncalc.graph import Graph, Node
 from cnncalc.layer import Shape
 from cnncalc.window import POINT, Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole
@@ -24,18 +26,27 @@ class AxisField(NamedTuple):
 
     `local` is its size without the paths that arrive only through a global reduction (None: all
     do), and `left` the left edge of unit 0's. `whole` is the size of the input where a unit sees
-    all of it through a reduction, else None.
+    all of it through a reduction, else None. Where units see more or less by turns, these are the
+    nominal values, and `phases` are the fields themselves.
     """
 
     local: Exact | None = None
     jump: Exact | None = None
     left: Exact | None = None
     whole: int | None = None
+    phases: Phases | None = None
 
     @property
     def size(self) -> Exact | None:
         """Input pixels from the first to the last that a unit sees."""
         return self.local if self.whole is None else self.whole
+
+    @property
+    def range(self) -> tuple[int, int] | None:
+        """The smallest and the largest `local` of units away from borders; None: not known."""
+        if self.phases is not None:
+            return self.phases.sizes
+        return (self.local, self.local) if isinstance(self.local, int) else None
 
     @property
     def start(self) -> Exact | None:
@@ -174,7 +185,26 @@ def _axis(axis: Axis, field: AxisField, n: int, whole: int) -> AxisField:
     taps, shift, step = _step(axis, n)
     local = field.local + (taps - 1) * field.jump
     left = field.left + shift * field.jump
-    return AxisField(_plain(local), _plain(step * field.jump), _plain(left), field.whole)
+    jump, turns = _plain(step * field.jump), _turns(axis, field)
+    return AxisField(_plain(local), jump, _plain(left), field.whole, turns)
+
+
+def _turns(axis: Axis, field: AxisField) -> Phases | None:
+    """The phases behind a window; None while all units see equally much."""
+    if isinstance(axis, Sliding) and field.phases is None:
+        return None
+    return phases.through(_phases(field), axis)
+
+
+def _phases(field: AxisField) -> Phases:
+    """The phases of an axis whose units may see equally much, which is one phase."""
+    if field.phases is not None:
+        return field.phases
+    left, jump, local = field.left, field.jump, field.local
+    assert isinstance(left, int)
+    assert isinstance(jump, int)
+    assert isinstance(local, int)
+    return Phases(jump, ((left, left + local),))
 
 
 def _step(axis: Axis, n: int) -> tuple[int, Exact, Exact]:
@@ -248,4 +278,6 @@ def _hull_axis(a: AxisField, b: AxisField) -> AxisField:
         return AxisField(a.local if a.local == b.local else None, whole=whole)
     left = min(a.left, b.left)
     right = max(a.left + a.local, b.left + b.local)
-    return AxisField(right - left, a.jump, left, whole)
+    equal = a.phases is None and b.phases is None
+    turns = None if equal else phases.joined(_phases(a), _phases(b))
+    return AxisField(right - left, a.jump, left, whole, turns)

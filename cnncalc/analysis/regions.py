@@ -44,6 +44,8 @@ class Region(NamedTuple):
     @property
     def positions(self) -> int:
         """How many positions are read."""
+        if len(self.products) == 1:
+            return prod(bits.bit_count() for bits in self.products[0])
         return sum(row.bit_count() for _, row in self.rows())
 
     @property
@@ -158,17 +160,42 @@ def _read(axis: Axis, bits: int, n: int) -> int:
     if isinstance(axis, Sliding):
         return _slid(axis, bits, n)
     if isinstance(axis, Transposed):
-        taps = [axis.before - t * axis.dilation for t in range(axis.kernel)]
-        return _every(reduce(or_, (_shifted(bits, by) for by in taps)), axis.stride, n)
+        reach = _smeared(bits, axis.kernel, axis.dilation)
+        return _every(_shifted(reach, axis.before - axis.extent + 1), axis.stride, n)
     if isinstance(axis, Whole):
         return (1 << n) - 1 if bits else 0
     return reduce(or_, (1 << i for o in members(bits) for i in _taps(axis, o)), 0)
 
 
 def _slid(axis: Sliding, bits: int, n: int) -> int:
-    places = _spread(bits, axis.stride)
-    reach = [t * axis.dilation - axis.before for t in range(axis.kernel)]
-    return reduce(or_, (_shifted(places, by) for by in reach)) & (1 << n) - 1
+    """Positions are counted from the first one of the padding until it has been folded back."""
+    reach = _smeared(_spread(bits, axis.stride), axis.kernel, axis.dilation)
+    inside = (1 << n) - 1
+    read = _shifted(reach, -axis.before) & inside
+    if axis.mode != "constant":
+        for place in members(reach & ~_shifted(inside, axis.before)):
+            read |= 1 << _copied(axis, place - axis.before, n)
+    return read
+
+
+def _copied(axis: Sliding, place: int, n: int) -> int:
+    """The position of the input that a position in the padding is a copy of."""
+    if axis.mode == "reflect":
+        return n - 1 - abs(n - 1 - abs(place))
+    if axis.mode == "replicate":
+        return 0 if place < 0 else n - 1
+    first, last = max(0, -axis.before), n + min(0, axis.after)
+    return first + (place - first) % (last - first)
+
+
+def _smeared(bits: int, taps: int, step: int) -> int:
+    """The set with its copies that are 1, 2 ... `taps` - 1 steps higher."""
+    done = 1
+    while done < taps:
+        more = min(done, taps - done)
+        bits |= bits << more * step
+        done += more
+    return bits
 
 
 def _shifted(bits: int, by: int) -> int:
@@ -189,7 +216,7 @@ def _every(bits: int, stride: int, n: int) -> int:
 def _taps(axis: Axis, o: int) -> Iterable[int]:
     """The positions that one output of a resampled or adaptively pooled axis reads."""
     if isinstance(axis, Adaptive):
-        return range(o * axis.before // axis.after, -(-(o + 1) * axis.before // axis.after))
+        return axis.taps(o)
     assert isinstance(axis, Resized)
     n, m = axis.before, axis.after
     if axis.linear:

@@ -41,7 +41,8 @@ class PadNd(Moving, abstract=True):
         """Whether an axis of n can be padded so; raises LayerError."""
 
     def window(self, x: Shape) -> Window:
-        return tuple(Sliding(before=before) for before, _ in self.pads)
+        mode = self.mode
+        return tuple(Sliding(before=b, mode=mode, after=min(a, 0)) for b, a in self.pads)
 
     def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, None]:
         y = padded(x, self.pads, self.mode, self.constant)
