@@ -122,7 +122,8 @@ class ConvNd(Layer, abstract=True):
 
     def window(self, x: Shape) -> Window:
         axes = zip(self.kernel_size, self.stride, self.dilation, self.pads, strict=True)
-        return tuple(Sliding(f, s, d, before) for f, s, d, (before, _) in axes)
+        mode = PADDING[self.padding_mode]
+        return tuple(Sliding(f, s, d, before, mode) for f, s, d, (before, _) in axes)
 
     @property
     def steps(self) -> Steps:
