@@ -12,7 +12,7 @@ from cnncalc.engine.errors import EngineError as EngineError
 from cnncalc.graph import Graph
 from cnncalc.language.builder import Settings
 from cnncalc.layer import Shape
-from cnncalc.pipeline import Loaded, analyse, expand, load as read, rebuilder
+from cnncalc.pipeline import Loaded, analyse, expand, load as read, rebuilder, variants_of
 from cnncalc.problem import Level, Problem, merged
 
 if TYPE_CHECKING:  # these import NumPy, which only running a network needs
@@ -40,7 +40,7 @@ def load(
     variables: Mapping[str, Any] | None = None,
     variant: str | None = None,
 ) -> Graph:
-    """The network of a spec: a path, or the name of a shipped one.
+    """The network of a spec: a path, or the name of a shipped network, as `cnncalc specs` has it.
 
     `inputs` are shapes by name (`{"input": (3, 256, 256)}`), `variables` replace `vars`. Raises
     SpecError for a spec with errors, `cnncalc.source.SourceError` for one that cannot be read, and
@@ -181,7 +181,8 @@ def verify(
     settings = _settings(loaded, inputs, variables, variant)
     options.setdefault("memory", budget.available())
     rebuild = rebuilder(loaded, settings)
-    return prove(_graph(loaded, settings), variant=variant, rebuild=rebuild, **options)
+    named = settings.variant.name.text if settings.variant else None
+    return prove(_graph(loaded, settings), variant=named, rebuild=rebuild, **options)
 
 
 def check_gradients(
@@ -203,7 +204,8 @@ def check_gradients(
     settings = _settings(loaded, inputs, variables, variant)
     options.setdefault("memory", budget.available())
     rebuild = rebuilder(loaded, settings)
-    return prove(_graph(loaded, settings), variant=variant, rebuild=rebuild, **options)
+    named = settings.variant.name.text if settings.variant else None
+    return prove(_graph(loaded, settings), variant=named, rebuild=rebuild, **options)
 
 
 def _graph(loaded: Loaded, settings: Settings) -> Graph:
@@ -221,5 +223,5 @@ def _settings(
     variables: Mapping[str, Any] | None,
     variant: str | None,
 ) -> Settings:
-    chosen = loaded.spec.variants[variant] if variant and loaded.spec else None
+    chosen = variants_of(loaded)[variant] if variant and loaded.spec else loaded.variant
     return Settings(inputs or {}, variables or {}, chosen)

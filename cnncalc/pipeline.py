@@ -12,18 +12,22 @@ from cnncalc.language.builder import Built, Settings, build
 from cnncalc.language.document import Document, parse
 from cnncalc.language.expect import check
 from cnncalc.language.reader import read
-from cnncalc.language.spec import Spec
+from cnncalc.language.spec import Spec, Variant
 from cnncalc.layer import Shape
 from cnncalc.problem import Problem, merged
 from cnncalc.source import Source
 
 
 class Loaded(NamedTuple):
-    """A spec as written; `spec` is None where the text could not be read as YAML."""
+    """A spec as written; `spec` is None where the text could not be read as YAML.
+
+    `variant` is the variant of it that was named in its place.
+    """
 
     document: Document
     spec: Spec | None
     problems: tuple[Problem, ...]
+    variant: Variant | None = None
 
 
 def load(source: Source) -> Loaded:
@@ -32,7 +36,8 @@ def load(source: Source) -> Loaded:
     if document.root is None:
         return Loaded(document, None, document.problems)
     spec, problems = read(document.root, source.file)
-    return Loaded(document, spec, (*document.problems, *problems))
+    variant = spec.variants[source.variant] if source.variant else None
+    return Loaded(document, spec, (*document.problems, *problems), variant)
 
 
 def expand(loaded: Loaded, settings: Settings) -> Built:
@@ -47,8 +52,11 @@ def expand(loaded: Loaded, settings: Settings) -> Built:
 def analyse(
     loaded: Loaded, settings: Settings | None = None, sizing: Sizing | None = None
 ) -> Report:
-    """All numbers of the spec, or of the variant that the settings name."""
-    settings = settings or Settings()
+    """All numbers of the spec, or of the variant that the settings name.
+
+    Without settings: of what `load` was asked for.
+    """
+    settings = settings or Settings(variant=loaded.variant)
     built = expand(loaded, settings)
     variant = settings.variant
     found = report(built.graph, variant=variant.name.text if variant else None, sizing=sizing)
@@ -84,6 +92,6 @@ def inputs_of(loaded: Loaded) -> tuple[str, ...]:
     return tuple(name for name, _ in loaded.spec.inputs) if loaded.spec else ()
 
 
-def variants_of(loaded: Loaded) -> Mapping[str, object]:
-    """The variants by name."""
-    return loaded.spec.variants if loaded.spec else {}
+def variants_of(loaded: Loaded) -> Mapping[str, Variant]:
+    """The variants by name; a variant that was named in place of its spec has none."""
+    return loaded.spec.variants if loaded.spec and not loaded.variant else {}

@@ -69,6 +69,7 @@ ALLOWED = {
     | {"assembler", "document", "evaluate", "expander", "expression", "references"}
     | {"scope", "spec"},
     "source": {"suggest"},
+    "catalogue": {"analysis", "builder", "graph", "layer", "pipeline", "source"},
     "pipeline": {"analysis", "graph", "layer", "problem", "source"}
     | {"builder", "document", "expect", "reader", "spec"},
     "expect": {"analysis", "document", "problem", "quantity", "suggest"},
@@ -76,6 +77,7 @@ ALLOWED = {
     "render": {
         "analysis",
         "argument",
+        "catalogue",
         "engine",
         "quantity",
         "graph",
@@ -103,6 +105,7 @@ COMMANDS = {
     "markdown": (["summary", "resnet50", "--format", "markdown"], {"numpy", "rich"}),
     "table": (["summary", "resnet50"], {"numpy"}),
     "specs": (["specs"], {"numpy", "rich"}),
+    "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
     "help": (["--help"], {"numpy", "rich", "yaml"}),
     "gradients": (["check-gradients", "lenet_gluon"], {"rich"}),

@@ -79,9 +79,9 @@ def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
         return None
     tensors = node.layer.params(*shapes).values()
     params = sum(elements(one.shape) for one in tensors if not one.buffer)
-    backward = node.layer.backward_macs(*shapes)
     arrives = not gradients.isdisjoint(node.outputs)
-    passed_on = arrives and not gradients.isdisjoint(node.inputs)
+    backward = node.layer.backward_macs(*shapes) if arrives else BackwardMacs(0, 0)
+    passed_on = not gradients.isdisjoint(node.inputs)
     return Cost(
         params=params,
         buffers=sum(elements(one.shape) for one in tensors if one.buffer),
@@ -90,6 +90,6 @@ def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
         flops=node.layer.flops(*shapes),
         backward_macs=BackwardMacs(
             input=backward.input if passed_on else 0,
-            weight=backward.weight if arrives and not node.frozen else 0,
+            weight=0 if node.frozen else backward.weight,
         ),
     )

@@ -6,11 +6,12 @@ MACs, FLOPs and activation elements are for one image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from cnncalc.analysis.cost import Cost, costs, elements, requiring_gradients
+from cnncalc.analysis.depth import depth
 from cnncalc.analysis.memory import Training, inference_peak, training_memory
 from cnncalc.analysis.order import Peak
 from cnncalc.analysis.receptive_field import UNKNOWN, Field, network_field, receptive_fields
@@ -52,9 +53,23 @@ class Row(NamedTuple):
         return sum(elements(shape) for shape in self.out_shapes if shape is not None)
 
 
+class Headline(NamedTuple):
+    """What a network is known by; `size_bytes` is of params and buffers in float32."""
+
+    params: int | None
+    buffers: int | None
+    macs: int | None
+    depth: int | None
+    size_bytes: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the network; the training graph for params, the inference graph for MACs."""
+    """Sums over the network; the training graph for params, the inference graph for MACs.
+
+    `size_bytes` is of params and buffers in float32, as a file holds them; `param_bytes` in the
+    data type. `depth` is the most layers with MACs on a path.
+    """
 
     params: int | None
     trainable: int | None
@@ -64,7 +79,9 @@ class Totals:
     macs: int | None
     flops: int | None
     backward_macs: BackwardMacs | None
+    depth: int | None
     activation_elements: int | None
+    size_bytes: int | None
     param_bytes: int | None
     peak_inference_bytes: int | None
     peak_inference_bytes_best_order: int | None
@@ -134,12 +151,12 @@ def report(
     """Compute all numbers of a network."""
     sizing = sizing or Sizing()
     fields, gradients = receptive_fields(graph), requiring_gradients(graph)
+    counted = costs(graph, gradients)
     rows = tuple(
-        _row(graph, node, cost, fields)
-        for node, cost in zip(graph.nodes, costs(graph, gradients), strict=True)
+        _row(graph, node, cost, fields) for node, cost in zip(graph.nodes, counted, strict=True)
     )
     peak, training = inference_peak(graph), training_memory(graph, gradients)
-    totals = _totals(rows, peak, training, sizing)
+    totals = _totals(rows, headline(graph, counted), peak, training, sizing)
     return Report(
         file=graph.file,
         name=graph.name,
@@ -155,6 +172,23 @@ def report(
         field=network_field(graph, fields),
         largest_batch=_largest_batch(totals, peak, training, sizing),
         problems=problems,
+    )
+
+
+def headline(graph: Graph, counted: Sequence[Cost | None]) -> Headline:
+    """The few numbers that a catalogue lists; `counted` are the costs of the nodes."""
+    inference = (
+        cost for node, cost in zip(graph.nodes, counted, strict=True) if not node.train_only
+    )
+    params = _total(cost and cost.params for cost in counted)
+    buffers = _total(cost and cost.buffers for cost in counted)
+    stored = _total((params, buffers))
+    return Headline(
+        params=params,
+        buffers=buffers,
+        macs=_total(cost and cost.macs for cost in inference),
+        depth=depth(graph, counted),
+        size_bytes=None if stored is None else element_bytes(stored, "float32"),
     )
 
 
@@ -188,28 +222,32 @@ def _total(values: Iterable[int | None]) -> int | None:
 
 
 def _totals(
-    rows: tuple[Row, ...], peak: Peak | None, training: Training | None, sizing: Sizing
+    rows: tuple[Row, ...],
+    first: Headline,
+    peak: Peak | None,
+    training: Training | None,
+    sizing: Sizing,
 ) -> Totals:
     inference = [row for row in rows if not row.node.train_only]
-    params = _total(row.cost and row.cost.params for row in rows)
     trainable = _total(row.cost and row.cost.trainable for row in rows)
-    buffers = _total(row.cost and row.cost.buffers for row in rows)
-    stored = _total((params, buffers))
+    stored = _total((first.params, first.buffers))
     for_input = _total(row.cost and row.cost.backward_macs.input for row in rows)
     for_weight = _total(row.cost and row.cost.backward_macs.weight for row in rows)
     per_image = sizing.batch
     return Totals(
-        params=params,
+        params=first.params,
         trainable=trainable,
         frozen=_total(row.cost and row.cost.frozen for row in rows),
-        buffers=buffers,
+        buffers=first.buffers,
         params_inference=_total(row.cost and row.cost.params for row in inference),
-        macs=_total(row.cost and row.cost.macs for row in inference),
+        macs=first.macs,
         flops=_total(row.cost and row.cost.flops for row in inference),
         backward_macs=None
         if for_input is None or for_weight is None
         else BackwardMacs(for_input, for_weight),
+        depth=first.depth,
         activation_elements=_total(row.output_elements for row in inference),
+        size_bytes=first.size_bytes,
         param_bytes=None if stored is None else element_bytes(stored, sizing.dtype),
         peak_inference_bytes=peak and element_bytes(per_image * peak.declared, sizing.dtype),
         peak_inference_bytes_best_order=None

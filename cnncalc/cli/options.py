@@ -209,9 +209,12 @@ def settings(
         shapes[target] = shape
     for name, _ in assignments:
         _known("variable", name, [key.text for key, _ in loaded.spec.vars])
-    base = Settings(shapes, dict(assignments))
+    base = Settings(shapes, dict(assignments), loaded.variant)
     if variant is None:
         return [base]
+    if loaded.variant is not None:
+        whole, own = loaded.spec.texts["name"], loaded.variant.name.text
+        fail(f"'{own}' is itself a variant of {whole}", f"write {whole} --variant {variant}")
     variants = loaded.spec.variants
     if variant == "all":
         return [base, *(Settings(shapes, dict(assignments), one) for one in variants.values())]

@@ -6,6 +6,7 @@ a test holds against the classes.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from cnncalc.layer import Layer
@@ -45,6 +46,7 @@ def names() -> tuple[str, ...]:
     return tuple(_FAMILY_OF)
 
 
+@cache
 def find(name: str) -> type[Layer] | None:
     """The layer type of that name, or None; imports its family."""
     family = _FAMILY_OF.get(name)

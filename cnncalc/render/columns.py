@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from cnncalc.analysis.receptive_field import AxisField
+from cnncalc.analysis.receptive_field import AxisField, Field
 from cnncalc.analysis.report import Row, Sizing, element_bytes
 from cnncalc.render import text
 
@@ -46,15 +46,17 @@ def _outputs(row: Row) -> str:
     return text.shapes(row.out_shapes) + (" (assumed)" if row.assumed else "")
 
 
-def _axes(pick: Callable[[AxisField], Any], missing: str) -> Callable[[Rows, Sizing], str]:
-    def axes(row: Row) -> str:
-        values = [pick(axis) for axis in row.field.axes] if row.field else []
-        if not values or None in values:
-            return missing
-        texts = [f"{float(v):g}" if not isinstance(v, int) else str(v) for v in values]
-        return texts[0] if len(set(texts)) == 1 else " x ".join(texts)
+def of_field(field: Field | None, pick: Callable[[AxisField], Any]) -> str:
+    """A number of a receptive field: once where all axes have it, `-` where it is not known."""
+    values = [pick(axis) for axis in field.axes] if field else []
+    if not values or None in values:
+        return "-"
+    texts = [f"{float(v):g}" if not isinstance(v, int) else str(v) for v in values]
+    return texts[0] if len(set(texts)) == 1 else " x ".join(texts)
 
-    return _last(axes)
+
+def _axes(pick: Callable[[AxisField], Any]) -> Callable[[Rows, Sizing], str]:
+    return _last(lambda row: of_field(row.field, pick))
 
 
 COLUMNS: dict[str, Column] = {
@@ -73,9 +75,9 @@ COLUMNS: dict[str, Column] = {
         "backward MACs", True, _summed(lambda row: row.cost and sum(row.cost.backward_macs))
     ),
     "memory": Column("output bytes", True, _bytes),
-    "field": Column("field", False, _axes(lambda axis: axis.size, "-")),
-    "jump": Column("jump", False, _axes(lambda axis: axis.jump, "-")),
-    "start": Column("start", False, _axes(lambda axis: axis.start, "-")),
+    "field": Column("field", False, _axes(lambda axis: axis.size)),
+    "jump": Column("jump", False, _axes(lambda axis: axis.jump)),
+    "start": Column("start", False, _axes(lambda axis: axis.start)),
     "at": Column("at", False, _last(lambda row: str(row.node.span))),
 }
 """`share` is not among them: it is a bar, which only the table draws."""

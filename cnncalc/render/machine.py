@@ -79,13 +79,14 @@ def _layer(row: Row, sizing: Sizing) -> dict[str, Any]:
         "output_bytes": None
         if elements is None
         else element_bytes(elements * sizing.batch, sizing.dtype),
-        "receptive_field": _field(row.field),
+        "receptive_field": field_json(row.field),
         "train_only": node.train_only,
         "at": {"line": node.span.line, "column": node.span.column},
     }
 
 
-def _field(field: Field | None) -> dict[str, Any] | None:
+def field_json(field: Field | None) -> dict[str, Any] | None:
+    """A receptive field as the report has it."""
     if field is None:
         return None
 
@@ -121,7 +122,7 @@ def _totals(report: Report) -> dict[str, Any]:
     found = asdict(report.totals)
     backward = report.totals.backward_macs
     found["backward_macs"] = backward and backward._asdict()
-    found["receptive_field"] = _field(report.field)
+    found["receptive_field"] = field_json(report.field)
     if report.largest_batch is not None:
         found["largest_batch"] = report.largest_batch._asdict()
     return found
@@ -168,9 +169,12 @@ def plain_csv(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return out.getvalue()
 
 
-def plain_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table as Markdown."""
-    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+def plain_markdown(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[str] = frozenset()
+) -> str:
+    """A table as Markdown, the columns of `right` to the right."""
+    rules = ("---:" if heading in right else "---" for heading in headings)
+    lines = ["| " + " | ".join(headings) + " |", "|" + "|".join(rules) + "|"]
     for row in rows:
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
     return "\n".join(lines) + "\n"
@@ -183,7 +187,7 @@ def fields_json(report: Report) -> str:
             "path": row.node.path,
             "type": row.node.type,
             "out_shape": row.out_shapes[0],
-            "receptive_field": _field(row.field),
+            "receptive_field": field_json(row.field),
             "reducer": row.field.reducer if row.field else None,
         }
         for row in report.rows

@@ -10,9 +10,9 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from cnncalc.analysis.report import Report, Row, Sizing
+from cnncalc.analysis.report import Report, Sizing
 from cnncalc.render import totals
-from cnncalc.render.columns import COLUMNS
+from cnncalc.render.columns import COLUMNS, of_field
 from cnncalc.render.text import count, rounded, shape, size
 from cnncalc.render.tree import Branch, Line, lines
 
@@ -103,7 +103,7 @@ def comparison(reports: Sequence[Report], width: int | None = None) -> str:
     for heading, show in FIGURES.items():
         cells[heading] = [Text(show(report)) for report in reports]
     cells["checks"] = [_checked(report) for report in reports]
-    for dispensable in ("FLOPs", "input", "peak", "field", "checks", "size"):
+    for dispensable in ("FLOPs", "input", "peak", "field", "depth", "checks", "size"):
         if sum(_column_width(key, column) + 3 for key, column in cells.items()) > out.width:
             del cells[dispensable]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -224,13 +224,6 @@ def _checked(report: Report) -> Text:
     return Text(f"{held} ok", "green") if held else Text("-")
 
 
-def _network_field(report: Report) -> str:
-    last: tuple[Row, ...] = report.rows[-1:]
-    if not last or report.field is None:
-        return "-"
-    return COLUMNS["field"].show((last[0]._replace(field=report.field),), report.sizing)
-
-
 def _text(out: Console) -> str:
     assert isinstance(out.file, StringIO)
     lines = out.file.getvalue().split("\n")
@@ -243,7 +236,8 @@ FIGURES: dict[str, Callable[[Report], str]] = {
     "MACs": lambda report: count(report.totals.macs),
     "FLOPs": lambda report: rounded(report.totals.flops),
     "size": lambda report: size(report.totals.param_bytes),
+    "depth": lambda report: count(report.totals.depth),
     "peak": lambda report: size(report.totals.peak_inference_bytes),
-    "field": _network_field,
+    "field": lambda report: of_field(report.field, lambda axis: axis.size),
 }
 """What a comparison shows of each network; a narrow terminal gets the first and the last few."""

@@ -36,8 +36,8 @@ def figures(report: Report, counting: str = "pytorch") -> Iterator[tuple[str, st
         f"{count(totals.macs)} ({rounded(totals.macs)}), FLOPs {count(totals.flops)}, "
         f"backward MACs {count(backward)}",
     )
-    stored = f"{size(totals.param_bytes)} of params and buffers in {sizing.dtype}"
-    yield "model size", stored
+    yield "depth", f"{count(totals.depth)} layers with MACs on the longest path"
+    yield "model size", _size(report)
     batch = f"batch {sizing.batch}"
     best = totals.peak_inference_bytes_best_order
     order = f" (best order found {size(best)})" if best != totals.peak_inference_bytes else ""
@@ -64,6 +64,13 @@ def unknown(report: Report) -> str:
         f"are not sure; the others have {count(sum(cost.params for cost in known))} params and "
         f"{count(sum(cost.macs for cost in known))} MACs"
     )
+
+
+def _size(report: Report) -> str:
+    """The size of params and buffers, and that of the usual file where it is another."""
+    totals, dtype = report.totals, report.sizing.dtype
+    stored = f"{size(totals.param_bytes)} of params and buffers in {dtype}"
+    return stored if dtype == "float32" else f"{stored} ({size(totals.size_bytes)} in float32)"
 
 
 def _pytorch(report: Report) -> Iterator[tuple[str, str]]:
