@@ -149,6 +149,7 @@ def test_the_first_layer_of_resnet50():
             "kernel_size": [7, 7],
             "stride": [2, 2],
             "padding": [[3, 3], [3, 3]],
+            "groups": 1,
             "bias": False,
         },
         "inputs": ["input"],
