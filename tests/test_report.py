@@ -149,7 +149,6 @@ def test_the_first_layer_of_resnet50():
             "kernel_size": [7, 7],
             "stride": [2, 2],
             "padding": [[3, 3], [3, 3]],
-            "groups": 1,
             "bias": False,
         },
         "inputs": ["input"],
@@ -173,7 +172,7 @@ def test_the_first_layer_of_resnet50():
         },
         "train_only": False,
     }
-    assert at == {"line": 14, "column": 9}
+    assert at == {"line": 19, "column": 9}
 
 
 # ---- numbers that must be equal wherever they stand
