@@ -14,9 +14,8 @@ def depth(graph: Graph, costs: Sequence[Cost | None]) -> int | None:
     This is the number in the names of networks: ResNet-50, VGG-16, DenseNet-121. The layers of
     gates count too. `costs` are those of the nodes; None where one is not known, where a layer
     reads what exists in training only, and without an output.
-    Source: He et al. 2015, arXiv:1512.03385, table 1 ("50-layer"); MathWorks, imagePretrainedNetwork
-    ("sequential convolutional or fully connected layers on a path from the input layer to the
-    output layer").
+    Source: MathWorks, Deep Learning Toolbox ("the largest number of sequential convolutional or
+    fully connected layers on a path from the input layer to the output layer").
     """
     behind = dict.fromkeys(graph.inputs.values(), 0)
     for node, cost in zip(graph.nodes, costs, strict=True):
