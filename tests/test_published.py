@@ -17,7 +17,7 @@ import pytest
 
 from cnncalc import source
 from cnncalc.language.builder import Settings
-from cnncalc.pipeline import analyse, load, variants_of
+from cnncalc.pipeline import analyse, load
 
 PUBLISHED = Path(__file__).parent / "data" / "published"
 
@@ -54,18 +54,9 @@ def loaded(name):
     return load(source.read_bundled(name))
 
 
-@cache
-def networks():
-    """Name of each network to its file and the variant in it, None for the file's own."""
-    files = {name: (name, None) for name in source.bundled()}
-    variants = {name: (file, name) for file in files for name in variants_of(loaded(file))}
-    return files | variants
-
-
 def computed(name, inputs=None, variables=None):
-    file, variant = networks()[name]
-    chosen = variant and variants_of(loaded(file))[variant]
-    report = analyse(loaded(file), Settings(inputs or {}, variables or {}, chosen))
+    settings = Settings(inputs or {}, variables or {}, loaded(name).variant)
+    report = analyse(loaded(name), settings)
     assert not report.problems
     return report
 
