@@ -5,7 +5,8 @@ import pytest
 from helpers import spec
 from hypothesis import assume, given, settings, strategies as st
 
-from cnncalc.analysis.regions import Region, ends, members, merged, read_by, unit
+from cnncalc.analysis.footprint import footprints
+from cnncalc.analysis.regions import Region, ends, members, merged, read_by, too_large, unit
 from cnncalc.engine.run import run
 from cnncalc.engine.weights import parameters
 from cnncalc.language.builder import Settings
@@ -120,10 +121,12 @@ def holds(layers, size):
     output = built.graph.outputs[0].value
     shape = built.graph.values[output].shape
     assume(np.prod(shape[1:]) <= 400)
-    for place, changed in changed_by(built.graph).items():
+    found = changed_by(built.graph)
+    for place, changed in found.items():
         region = read_by(built.graph, output, unit(shape[1:], place))[0]
         assert pixels(region) == changed
         assert region.positions == len(changed)
+    assert pixels(footprints(built.graph, 0)[output]) == set().union(*found.values())
 
 
 BRANCH = st.builds(
@@ -201,6 +204,81 @@ def test_a_global_reduction_reads_everything_and_a_flatten_ends_the_order():
     assert read_by(graph, pooled, unit((1, 1), (0, 0)))[0].positions == 20
     assert read_by(graph, flat, Region((), ((),)))[0] is None
     assert read_by(graph, linear, Region((), ((),)))[0] is None
+
+
+def footprint(layers, size):
+    """How many pixels the last layer reads, None where that is not known."""
+    graph = network(layers, size)
+    found = footprints(graph, 0)[graph.outputs[0].value]
+    return found and found.positions
+
+
+@pytest.mark.parametrize(
+    ("layers", "read"),
+    [
+        ("- Conv2d: {out_channels: 1, kernel_size: 2, stride: 2}", 4 * 6),  # of 5 x 7
+        ("- MaxPool2d: 2\n- Flatten\n- Linear: 3", 4 * 6),
+        ("- Flatten\n- Linear: 3", 5 * 7),
+        ("- Permute: {dims: [0, 1, 3, 2]}\n- ReLU", 5 * 7),
+        ("- Conv2d: {out_channels: 1, kernel_size: 1, stride: 3}", 2 * 3),
+        ("- ZeroPad2d: {padding: [-1, 0, 0, -2]}\n- GroupNorm: 1", 3 * 6),
+        ("- Opaque: {output: [1, 5, 7], params: 0, macs: 0}", None),
+        ("- Permute: {dims: [0, 1, 3, 2]}\n- MaxPool2d: 2", None),  # places are not followed
+        (
+            "- {Chunk: {chunks: 2, dim: 2}, name: [upper, lower]}\n- {ReLU: null, from: lower}",
+            None,
+        ),
+    ],
+)
+def test_what_all_units_read(layers, read):
+    assert footprint(layers, (5, 7)) == read
+
+
+def test_a_shortcut_skips_pixels_that_a_sum_reads():
+    layers = """
+    - {Conv2d: {out_channels: 1, kernel_size: 1, stride: 2}, name: skip}
+    - {Conv2d: {out_channels: 1, kernel_size: 3, stride: 2, padding: 1}, from: input, name: main}
+    - Add: [skip, main]
+    """
+    graph = network(layers, (8, 8))
+    skip, main, both = (footprints(graph, 0)[node.outputs[0]] for node in graph.nodes)
+    assert [one.positions for one in (skip, main, both)] == [16, 64, 64]
+
+
+def test_of_another_input_nothing_is_read():
+    text = """
+cnncalc: 1
+inputs: {left: [1, 6], right: [1, 9]}
+layers:
+  - {Conv1d: {out_channels: 2, kernel_size: 3, stride: 3}, from: left, name: one}
+  - {Conv1d: {out_channels: 2, kernel_size: 2, stride: 5}, from: right, name: two}
+  - Add: [one, two]
+"""
+    graph = expand(load(Source("net.yaml", text.encode())), Settings()).graph
+    for name, read in (("left", [6, 0, 6]), ("right", [0, 4, 4])):
+        found = footprints(graph, graph.inputs[name])
+        assert [found[node.outputs[0]].positions for node in graph.nodes] == read
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "Conv2d: {out_channels: 1, kernel_size: 1000000000, padding: 500000000}",
+        "Conv2d: {out_channels: 1, kernel_size: 1, stride: 100000000, padding: 1000000000}",
+        "ConvTranspose2d: {out_channels: 1, kernel_size: 1000000001, padding: 500000000}",
+    ],
+)
+def test_windows_that_reach_too_far_are_not_followed(layer):
+    graph = network(f"- {layer}", (5, 7))
+    assert max(too_large(graph)) >= 10**9
+    assert footprints(graph, 0)[1] is None
+
+
+def test_a_kernel_of_many_taps_is_no_work():
+    graph = network(
+        "- Conv2d: {out_channels: 1, kernel_size: [1, 9001], padding: [0, 4500]}", (5, 7)
+    )
+    assert read_by(graph, 1, unit((5, 7), (2, 3)))[0].hull == (range(2, 3), range(7))
 
 
 def test_products_join_where_their_union_is_one():

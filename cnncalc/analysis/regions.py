@@ -15,7 +15,7 @@ from math import floor, prod
 from operator import or_
 from typing import NamedTuple
 
-from cnncalc.graph import Graph
+from cnncalc.graph import Graph, Node
 from cnncalc.layer import Shape
 from cnncalc.window import Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
 
@@ -65,12 +65,38 @@ class Region(NamedTuple):
 
 
 def too_large(graph: Graph) -> Shape | None:
-    """A shape whose positions are too many to be followed one by one, or None."""
+    """A shape whose positions are too many to be followed one by one, or None.
+
+    With its padding, if that is what makes it too large.
+    """
     for value in graph.values:
         sizes = (value.shape or ())[1:]
         if max(sizes, default=0) > LONGEST or prod(sizes) > MOST:
             return value.shape
-    return None
+    padded = (one for node in graph.nodes for one in _padded(graph, node))
+    return next((shape for shape in padded if max(shape[1:], default=0) > LONGEST), None)
+
+
+def _padded(graph: Graph, node: Node) -> Iterator[Shape]:
+    """The maps on which a layer's windows lie, with what they reach beyond."""
+    before, after = graph.shapes(node.inputs), graph.shapes(node.outputs)
+    if node.layer is None or before is None or after is None:
+        return
+    for x, window in zip(before, node.layer.windows(*before), strict=True):
+        if isinstance(window, tuple) and len(window) == len(x) - 1 == len(after[0]) - 1:
+            axes = zip(window, x[1:], after[0][1:], strict=True)
+            yield x[0], *(_reach(*axis) for axis in axes)
+
+
+def _reach(axis: Axis, n: int, m: int) -> int:
+    if isinstance(axis, Sliding):
+        return max(n, (m - 1) * axis.stride + axis.extent)
+    return (n - 1) * axis.stride + axis.extent if isinstance(axis, Transposed) else n
+
+
+def everything(size: Shape) -> Region:
+    """The region of all positions."""
+    return Region(size, (tuple((1 << n) - 1 for n in size),))
 
 
 def unit(size: Shape, position: Sequence[int]) -> Region:
@@ -98,12 +124,13 @@ def read_by(graph: Graph, value: int, region: Region) -> dict[int, Region | None
             node.inputs, shapes, node.layer.windows(*shapes), strict=True
         ):
             for one in arriving:
-                read = None if one is None else _through(window, shape[1:], one)
-                found[index] = _union(found[index], read) if index in found else read
+                read = None if one is None else through(window, shape[1:], one)
+                found[index] = union(found[index], read) if index in found else read
     return found
 
 
-def _union(a: Region | None, b: Region | None) -> Region | None:
+def union(a: Region | None, b: Region | None) -> Region | None:
+    """What two paths read together; None where one is not known."""
     if a is None or b is None:
         return None
     return Region(a.size, merged((*a.products, *b.products)))
@@ -138,11 +165,10 @@ def _joined(a: Product, b: Product) -> Product | None:
     return None
 
 
-def _through(window: Window, size: Shape, region: Region) -> Region | None:
+def through(window: Window, size: Shape, region: Region) -> Region | None:
     """What a region of the output reads of an input of that size."""
-    everything = tuple((1 << n) - 1 for n in size)
     if window in (Reach.EVERYTHING, Reach.STATISTICS):
-        return Region(size, (everything,) if region.products else ())
+        return everything(size) if region.products else Region(size, ())
     if isinstance(window, Reach) or len(window) != len(size):
         return None
     read = (
