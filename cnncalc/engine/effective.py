@@ -5,7 +5,7 @@ Source: Luo et al. 2016, Understanding the effective receptive field in deep con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +65,7 @@ class Unit(NamedTuple):
 
 
 class Sampling(NamedTuple):
-    """How often and with what the gradient is taken: sample i has the random numbers of seed + i."""
+    """How often the gradient is taken: sample i has the random weights and inputs of seed + i."""
 
     samples: int = 10
     seed: int = 0
@@ -87,7 +87,7 @@ def effective(
     """
     part = leading_to(graph, unit.value)
     item = np.dtype(DTYPE).itemsize
-    work = Work(1, item, sampling.threads, backward=True)
+    work = Work(1, item, backward=True)
     budget.check(part, work, sampling.memory, _rebuilt(graph, unit, rebuild))
     total: Array = np.zeros(())
     for sample in range(sampling.samples):
@@ -107,7 +107,7 @@ def _rebuilt(graph: Graph, unit: Unit, rebuild: Rebuild | None) -> Rebuild | Non
     """The part of the network for other inputs."""
     path = graph.values[unit.value].path
 
-    def part(inputs: dict[str, Shape]) -> Graph | None:
+    def part(inputs: Mapping[str, Shape]) -> Graph | None:
         found = rebuild(inputs) if rebuild else None
         places = [i for i, one in enumerate(found.values) if one.path == path] if found else []
         return leading_to(found, places[0]) if found and places else None

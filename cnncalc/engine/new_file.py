@@ -58,13 +58,3 @@ class NewFile:
 
     def _failure(self, error: Exception) -> EngineError:
         return EngineError(f"cannot write '{self.path}': {reason(error)}")
-
-
-def write_bytes(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
-    """One file of these bytes; raises EngineError where it cannot be written, as NewFile."""
-    file = NewFile(path, force=force)
-    try:
-        file.write(lambda opened: opened.write(data))
-        file.place()
-    finally:
-        file.discard()
