@@ -62,6 +62,7 @@ NETWORKS: dict[str, Callable[[Row], str]] = {
     "torchvision": lambda row: row["name"],
     "keras_applications": lambda row: f"keras/{row['name']}",
     "others": lambda row: row["network"],
+    "depth": lambda row: row["network"],
 }
 """Of each table of published numbers, the network that a row is about."""
 
@@ -71,6 +72,7 @@ FACTS: dict[str, Callable[[Row], str]] = {
     "params_published": lambda row: f"{grouped(row['params_published'])} params",
     "gmacs_published": lambda row: f"{row['gmacs_published']} GMACs",
     "flops_published": lambda row: with_unit(row["flops_published"], row["flops_convention"]),
+    "depth": lambda row: row["depth"],
     "file_mib": lambda row: f"{row['file_mib']} MiB",
     "receptive_field": lambda row: f"field {row['receptive_field']}",
 }
