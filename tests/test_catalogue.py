@@ -92,6 +92,7 @@ variants:                  # two sizes
     set: {channels: 6}
     expect: {params: 24}
 
+# a comment at the margin
   x2_0: {set: {channels: 8}}
 budget: {params: 1k}
 """
