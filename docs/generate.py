@@ -128,10 +128,7 @@ def published() -> dict[str, list[str]]:
 
 def published_rows(table: str) -> Iterator[Row]:
     """The rows of a table of published numbers."""
-    path = DATA / "published" / f"{table}.csv"
-    if not path.exists():
-        return
-    with path.open(newline="", encoding="utf-8") as lines:
+    with (DATA / "published" / f"{table}.csv").open(newline="", encoding="utf-8") as lines:
         yield from csv.DictReader(lines)
 
 

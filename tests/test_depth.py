@@ -14,6 +14,13 @@ TABLE = Path(__file__).parent / "data" / "published" / "depth.csv"
 
 CONV = "- Conv2d: {out_channels: 3, kernel_size: 3, padding: 1}"
 
+# Printed depths that are not those of the network: what the code that is said to be shown gives.
+DISAGREEING = {
+    # 5 in the stem, 3 in each of the three mixed blocks between the stages, 4 in each of the
+    # 10 + 20 + 10 residual blocks, the last convolution and the classifier.
+    "keras/InceptionResNetV2": 5 + 3 * 3 + 4 * (10 + 20 + 10) + 1 + 1,
+}
+
 
 def published():
     with TABLE.open(newline="", encoding="utf-8") as lines:
@@ -43,7 +50,8 @@ def listed_paths(graph):
 
 @pytest.mark.parametrize("row", published())
 def test_depth_is_that_published(row):
-    assert api.summarize(row["network"]).totals.depth == int(row["depth"])
+    wanted = DISAGREEING.get(row["network"], int(row["depth"]))
+    assert api.summarize(row["network"]).totals.depth == wanted
 
 
 @pytest.mark.parametrize(("name", "layers", "blocks"), [("seresnet50", 50, 16)])
