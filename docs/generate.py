@@ -68,7 +68,7 @@ NETWORKS: dict[str, Callable[[Row], str]] = {
 
 FACTS: dict[str, Callable[[Row], str]] = {
     "params": lambda row: f"{grouped(row['params'])} params",
-    "table_params": lambda row: f"{grouped(row['table_params'])} params",
+    "table_params": lambda row: f"{grouped(row['table_params'])} params in the Keras view",
     "params_published": lambda row: f"{grouped(row['params_published'])} params",
     "gmacs_published": lambda row: f"{row['gmacs_published']} GMACs",
     "flops_published": lambda row: with_unit(row["flops_published"], row["flops_convention"]),

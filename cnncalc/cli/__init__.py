@@ -19,7 +19,7 @@ COMMANDS = {
     "verify": "Prove the numbers of a summary by running the network",
     "run": "Run a network on arrays, from .npz files to .npz files",
     "check-gradients": "Prove every backward rule of a network",
-    "specs": "List the networks that are shipped with cnncalc",
+    "specs": "List, filter and sort the networks that are shipped with cnncalc",
     "explain": "The manual page of a layer type",
 }
 """Every command with its line in the overview, so that the overview imports none of them."""
