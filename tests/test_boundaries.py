@@ -97,6 +97,7 @@ GUARDED = {
     "rich": {"render/table.py"},
     "numpy": {"engine/", "lazy_numpy.py"},
     "threadpoolctl": {"engine/"},
+    "PIL": {"render/png.py"},
 }
 
 COMMANDS = {
@@ -108,6 +109,9 @@ COMMANDS = {
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
     "help": (["--help"], {"numpy", "rich", "yaml"}),
+    "fields": (["receptive-field", "lenet5"], {"numpy", "rich", "PIL"}),
+    "fields json": (["receptive-field", "lenet5", "--format", "json"], {"numpy", "rich", "PIL"}),
+    "effective": (["receptive-field", "lenet5", "--effective", "--samples", "1"], {"rich", "PIL"}),
     "gradients": (["check-gradients", "lenet_gluon"], {"rich"}),
     "gradients help": (["check-gradients", "--help"], {"numpy", "rich"}),
     "verify": (["verify", "lenet_gluon"], {"rich"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import ceil, prod
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.analysis.report import Row
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 WIDEST = 64
 """Characters of the map."""
-SHADES = " ·░▒▓█"
-"""From nothing to the most, in equal steps."""
+SHADES = "·░▒▓█"
+"""Fifths of the largest gradient."""
 
 
 class Shown(NamedTuple):
@@ -91,7 +91,7 @@ def heat_map(shown: Shown) -> list[str]:
 
 
 def _shade(part: float) -> str:
-    return SHADES[ceil(part * (len(SHADES) - 1))]
+    return SHADES[min(int(part * len(SHADES)), len(SHADES) - 1)]
 
 
 def _draw_around(rows: list[list[str]], shown: Shown, steps: Sequence[int]) -> None:
