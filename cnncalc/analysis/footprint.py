@@ -31,7 +31,7 @@ def _footprint(graph: Graph, node: Node, source: int, found: list[Region | None]
     before, after = graph.shapes(node.inputs), graph.shapes(node.outputs)
     if node.layer is None or before is None or after is None:
         return None
-    kept = len(after) == 1 and prod(after[0]) == sum(map(prod, before))
+    kept = prod(after[0]) == sum(map(prod, before))
     whole = graph.values[source].shape or ()
     joined: Region | None = Region(whole[1:], ())
     for index, shape, window in zip(node.inputs, before, node.layer.windows(*before), strict=True):

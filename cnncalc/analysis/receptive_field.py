@@ -60,6 +60,15 @@ class AxisField(NamedTuple):
         """How far the field of unit 0 reaches over the edge of the input: size / 2 - start."""
         return None if self.left is None else -self.left
 
+    def edges(self, unit: int) -> tuple[Exact, Exact] | None:
+        """Where the field of a unit begins and ends, reductions apart; None: not known."""
+        if self.phases is not None and self.phases.edges:
+            return self.phases.at(unit)
+        if self.local is None or self.left is None or self.jump is None:
+            return None
+        low = self.left + unit * self.jump
+        return low, low + self.local
+
 
 class Field(NamedTuple):
     """The field of a layer's units on every axis of the input.
@@ -280,4 +289,4 @@ def _hull_axis(a: AxisField, b: AxisField) -> AxisField:
     right = max(a.left + a.local, b.left + b.local)
     equal = a.phases is None and b.phases is None
     turns = None if equal else phases.joined(_phases(a), _phases(b))
-    return AxisField(right - left, a.jump, left, whole, turns)
+    return AxisField(_plain(right - left), a.jump, left, whole, turns)

@@ -19,7 +19,7 @@ from cnncalc.graph import Graph, Node
 from cnncalc.layer import Shape
 from cnncalc.window import Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
 
-LONGEST = 1 << 14
+LONGEST = 1 << 16
 """Positions of an axis: a set takes a bit for each, at every layer."""
 MOST = 1 << 24
 """Positions of a map, whose rows are gone through one by one."""

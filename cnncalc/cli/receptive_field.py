@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import click
 
 from cnncalc.analysis import regions
+from cnncalc.analysis.input_view import InputView, input_views
 from cnncalc.analysis.regions import Region
 from cnncalc.analysis.report import Report, Row
 from cnncalc.cli import options
@@ -22,9 +24,11 @@ from cnncalc.graph import Graph
 from cnncalc.language.builder import Settings
 from cnncalc.pipeline import Loaded, analyse, expand, rebuilder
 from cnncalc.problem import Problem
-from cnncalc.render import fields, machine
+from cnncalc.render import field_unit, fields, fields_json, machine
 from cnncalc.render.drawing import Drawing
 from cnncalc.suggest import did_you_mean
+
+MOST_DIGITS = 19
 
 
 class _Position(click.ParamType[tuple[int, ...]]):
@@ -37,7 +41,7 @@ class _Position(click.ParamType[tuple[int, ...]]):
     ) -> tuple[int, ...]:
         """One number for each axis."""
         parts = str(value).split(",")
-        if not all(part.strip().isdecimal() for part in parts):
+        if not all(part.strip().isdecimal() and len(part) < MOST_DIGITS for part in parts):
             self.fail(f"'{value}' is not a place such as 3,4 (row,column, from 0)", param, ctx)
         return tuple(int(part) for part in parts)
 
@@ -46,6 +50,7 @@ class _Position(click.ParamType[tuple[int, ...]]):
 @options.network
 @click.option("--layer", metavar="PATH", help="One layer: the exact region that a unit reads.")
 @click.option("--unit", type=_Position(), metavar="R,C", help="Its place; default: the middle.")
+@click.option("--of", metavar="INPUT", help="The input that fields are on.  [default: each]")
 @click.option("--all", "everything", is_flag=True, help="Also layers that change nothing.")
 @click.option(
     "--format",
@@ -68,6 +73,7 @@ def command(
     variant: str | None,
     layer: str | None,
     unit: tuple[int, ...] | None,
+    of: str | None,
     everything: bool,
     form: str,
     output: str | None,
@@ -101,14 +107,15 @@ def command(
             for setting in options.settings(one, inputs, assignments, variant):
                 report = analyse(one, setting)
                 problems += report.problems
-                if not report.rows:
+                views = _views(expand(one, setting).graph, report, of)
+                if not report.rows or not views:
                     continue
                 if asked.drawn:
-                    draw(_drawing(one, setting, report, asked))
+                    draw(_drawing(one, setting, views[0], asked))
                 else:
-                    shown.append(_text(one, setting, report, asked))
+                    shown.append(_text(one, setting, views, asked))
     if shown:
-        options.write("\n".join(shown), output)
+        options.write(fields_json.several(shown) if form == "json" else "\n".join(shown), output)
     if options.report_problems(problems, loaded):
         raise click.exceptions.Exit(1)
 
@@ -128,8 +135,6 @@ class _Asked(NamedTuple):
         """Refuse options that do not go together."""
         if self.unit is not None and self.layer is None:
             options.fail("--unit needs a --layer")
-        if self.layer is not None and self.form != "table":
-            options.fail("--layer is shown as text only", "leave out --format")
         if self.effective and self.form != "table":
             options.fail("--effective is shown as text or as a picture", "leave out --format")
         if self.how["samples"] and not self.effective:
@@ -140,28 +145,37 @@ class _Asked(NamedTuple):
             options.fail(f"a picture is no {self.form}", "leave out --format")
 
 
-def _text(loaded: Loaded, setting: Settings, report: Report, asked: _Asked) -> str:
+def _views(graph: Graph, report: Report, of: str | None) -> tuple[InputView, ...]:
+    """The network relative to each input, or to one; one that is not there ends the program."""
+    if of is not None and of not in graph.inputs:
+        listed = "inputs: " + ", ".join(graph.inputs)
+        options.fail(f"there is no input '{of}'", did_you_mean(of, graph.inputs) or listed)
+    return tuple(view for view in input_views(graph, report) if of in (None, view.name))
+
+
+def _text(loaded: Loaded, setting: Settings, views: Sequence[InputView], asked: _Asked) -> str:
     """One network as text."""
     if asked.layer is None and not asked.effective:
-        return _render(report, asked.form, asked.everything)
-    graph = expand(loaded, setting).graph
-    row = _row(graph, report, asked)
-    place, region = _unit(graph, row, asked.unit)
+        return _render(views, asked.form, asked.everything)
+    reached = [view for view in views if _row(view, asked).field is not None] or views[:1]
     if not asked.effective:
-        return _unit_text(graph, report, row, place, region)
+        units = [_unit_of(view, asked) for view in reached]
+        return _render_units(reached[0].report, units, asked.form, asked.everything)
     from cnncalc.cli import effective
 
-    again = rebuilder(loaded, setting)
-    return effective.text(effective.measure(graph, row, place, region, asked.how, again))
+    view, again = reached[0], rebuilder(loaded, setting)
+    row = _row(view, asked)
+    place, region = _unit(view.graph, row, asked.unit)
+    return effective.text(effective.measure(view.graph, row, place, region, asked.how, again))
 
 
-def _drawing(loaded: Loaded, setting: Settings, report: Report, asked: _Asked) -> Drawing:
+def _drawing(loaded: Loaded, setting: Settings, view: InputView, asked: _Asked) -> Drawing:
     """One network as a picture."""
-    graph = expand(loaded, setting).graph
+    graph, report = view.graph, view.report
     check_drawable(graph)
     if asked.layer is None and not asked.effective:
         return field_drawing(graph, report)
-    row = _row(graph, report, asked)
+    row = _row(view, asked)
     place, region = _unit(graph, row, asked.unit)
     if not asked.effective:
         return unit_drawing(graph, report, row, place, region)
@@ -172,20 +186,35 @@ def _drawing(loaded: Loaded, setting: Settings, report: Report, asked: _Asked) -
     return effective.drawing(graph, report, shown)
 
 
-def _row(graph: Graph, report: Report, asked: _Asked) -> Row:
+def _row(view: InputView, asked: _Asked) -> Row:
     """The layer that is asked for, else the last with a map."""
-    return _last(report) if asked.layer is None else _find(graph, report, asked.layer)
+    if asked.layer is None:
+        return _last(view.report)
+    return _find(view.graph, view.report, asked.layer)
 
 
-def _render(report: Report, form: str, everything: bool) -> str:
+def _render(views: Sequence[InputView], form: str, everything: bool) -> str:
     if form == "table":
-        return fields.table(report, everything)
+        return "\n".join(fields.table(view, everything) for view in views)
     if form == "json":
-        return machine.fields_json(report)
-    lines = fields.lines(report, everything)
+        return fields_json.layers(views)
+    lines = [line for view in views for line in fields.lines(view, everything)]
     if form == "csv":
         return machine.plain_csv(fields.HEADINGS, lines)
-    return machine.plain_markdown(fields.HEADINGS, lines)
+    return machine.plain_markdown(fields.HEADINGS, lines, fields.NUMBERS)
+
+
+def _render_units(
+    report: Report, units: Sequence[field_unit.Unit], form: str, everything: bool
+) -> str:
+    if form == "table":
+        return "\n".join(field_unit.unit(one, everything) for one in units)
+    if form == "json":
+        return fields_json.units(report, units)
+    lines = [line for one in units for line in field_unit.lines(one, everything)]
+    if form == "csv":
+        return machine.plain_csv(field_unit.HEADINGS, lines)
+    return machine.plain_markdown(field_unit.HEADINGS, lines, field_unit.NUMBERS)
 
 
 def _unit(
@@ -193,7 +222,10 @@ def _unit(
 ) -> tuple[tuple[int, ...], Region]:
     """The place of a unit, the middle without one, and what it reads of the first input."""
     size = (row.out_shapes[0] or ())[1:]
-    if row.field is None or not row.field.ordered or not size:
+    name, source = next(iter(graph.inputs.items()))
+    if row.field is None:
+        options.fail(f"{row.node.path} ({row.node.type}) does not depend on {name} in a known way")
+    if not row.field.ordered or not size:
         options.fail(
             f"{row.node.path} ({row.node.type}) has no map with places on the input",
             "choose a layer before a Flatten",
@@ -205,27 +237,25 @@ def _unit(
             f"{' x '.join(map(str, size))}",
             f"units are counted from 0 to {','.join(str(n - 1) for n in size)}",
         )
-    name, source = next(iter(graph.inputs.items()))
     region = region_of(graph, source, row, position)
     if region is None:
         options.fail(f"what {row.node.path} reads of {name} is not known")
     return position, region
 
 
-def _unit_text(
-    graph: Graph, report: Report, row: Row, position: tuple[int, ...], region: Region
-) -> str:
-    size = (row.out_shapes[0] or ())[1:]
-    read = regions.read_by(graph, row.node.outputs[0], regions.unit(size, position))
-    rows = {one.node.outputs[0]: one for one in report.rows}
+def _unit_of(view: InputView, asked: _Asked) -> field_unit.Unit:
+    """A unit with the regions that it reads on the way back, layer by layer."""
+    row = _row(view, asked)
+    place, region = _unit(view.graph, row, asked.unit)
+    one = regions.unit((row.out_shapes[0] or ())[1:], place)
+    read = regions.read_by(view.graph, row.node.outputs[0], one)
+    values = view.graph.values
     steps = tuple(
-        (rows[index], one)
+        (values[index].path, one)
         for index, one in sorted(read.items(), reverse=True)
-        if one is not None and index in rows
+        if one is not None and values[index].producer is not None
     )
-    name = next(iter(graph.inputs))
-    called = "the input" if name == "input" else name
-    return fields.unit(fields.Unit(row, position, called, region, steps))
+    return field_unit.Unit(row, place, view.name, region, steps)
 
 
 def _last(report: Report) -> Row:

@@ -180,22 +180,6 @@ def plain_markdown(
     return "\n".join(lines) + "\n"
 
 
-def fields_json(report: Report) -> str:
-    """The receptive fields of all layers."""
-    layers = [
-        {
-            "path": row.node.path,
-            "type": row.node.type,
-            "out_shape": row.out_shapes[0],
-            "receptive_field": field_json(row.field),
-            "reducer": row.field.reducer if row.field else None,
-        }
-        for row in report.rows
-    ]
-    head = {"cnncalc": __version__, "spec": report.file, "inputs": report.inputs}
-    return json.dumps(head | {"layers": layers}, indent=1) + "\n"
-
-
 def to_markdown(report: Report, lines: Sequence[Line], columns: Sequence[str]) -> str:
     """A heading, the table, the totals and what failed."""
     shown = [COLUMNS[key] for key in columns]
