@@ -339,7 +339,7 @@ def test_a_file_that_exists_is_replaced_only_by_force(file, extra):
         (["--output", "x.svg", "--variant", "all"], "a picture shows one network"),
         (["--output", "x.svg", "--layer", "ende"], "did you mean 'end'?"),
         (["--output", "x.svg", "--layer", "end", "--unit", "9,0"], "there is no unit 9,0"),
-        (["--output", "x.svg", "--input", "1x30000x9"], "too large"),
+        (["--output", "x.svg", "--input", "1x70000x9"], "too large"),
     ],
 )
 def test_wrong_use_says_what_is_right_and_leaves_nothing(arguments, message):

@@ -145,11 +145,11 @@ def test_a_sequence_that_is_too_long_is_proved_on_a_shorter_one():
             input=str(list(inputs["input"])),
         )
 
-    found = proof_of(built({"input": (1, 40_000)}), built)
+    found = proof_of(built({"input": (1, 100_000)}), built)
     assert found.shapes[0] == (1, field.MOST)
     assert found.by_gradients == 2
-    assert proof_of(built({"input": (1, 40_000)})).missing == (
-        "a map of 1 x 40000 is too large to follow units on it"
+    assert proof_of(built({"input": (1, 100_000)})).missing == (
+        "a map of 1 x 100000 is too large to follow units on it"
     )
 
 
