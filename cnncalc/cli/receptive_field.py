@@ -105,11 +105,12 @@ def command(
             one = options.read_spec(spec)
             loaded[one.document.file] = one
             for setting in options.settings(one, inputs, assignments, variant):
-                report = analyse(one, setting)
+                built = expand(one, setting)
+                report = analyse(one, setting, built=built)
                 problems += report.problems
-                views = _views(expand(one, setting).graph, report, of)
-                if not report.rows or not views:
-                    continue
+                views = _views(built.graph, report, of)
+                if not report.rows or not views or (asked.drawn and built.wrong):
+                    continue  # a picture cannot show what is wrong
                 if asked.drawn:
                     draw(_drawing(one, setting, views[0], asked))
                 else:
