@@ -87,7 +87,11 @@ def _place() -> Path:
 
 
 def _variants(path: Path) -> list[str]:
-    """The names under `variants:`, without parsing: a name must be found in milliseconds."""
+    """The names under `variants:`, without parsing: a name must be found in milliseconds.
+
+    They are read as the shipped specs write them, a name a line behind two spaces; a test holds
+    them against those that parsing finds.
+    """
     written = _VARIANTS.search(path.read_bytes())
     return [name.decode() for name in _VARIANT.findall(written[1])] if written else []
 
