@@ -50,14 +50,18 @@ def expand(loaded: Loaded, settings: Settings) -> Built:
 
 
 def analyse(
-    loaded: Loaded, settings: Settings | None = None, sizing: Sizing | None = None
+    loaded: Loaded,
+    settings: Settings | None = None,
+    sizing: Sizing | None = None,
+    built: Built | None = None,
 ) -> Report:
     """All numbers of the spec, or of the variant that the settings name.
 
-    Without settings: of what `load` was asked for.
+    Without settings: of what `load` was asked for. `built` is what `expand` gave for the same, if
+    it is at hand.
     """
     settings = settings or Settings(variant=loaded.variant)
-    built = expand(loaded, settings)
+    built = built or expand(loaded, settings)
     variant = settings.variant
     found = report(built.graph, variant=variant.name.text if variant else None, sizing=sizing)
     if loaded.spec is None:

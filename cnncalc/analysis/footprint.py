@@ -34,11 +34,12 @@ def _footprint(graph: Graph, node: Node, source: int, found: list[Region | None]
     kept = prod(after[0]) == sum(map(prod, before))
     whole = graph.values[source].shape or ()
     joined: Region | None = Region(whole[1:], ())
+    given = everything(after[0][1:])
     for index, shape, window in zip(node.inputs, before, node.layer.windows(*before), strict=True):
         known, all_of_it = found[index], everything(shape[1:])
         if known is not None and not known.products:
             continue  # there is no path from that input
-        read = through(window, shape[1:], everything(after[0][1:]))
+        read = through(window, shape[1:], given)
         if window is Reach.ENDS and kept:  # every element has some place in the output
             read = all_of_it
         behind = known if read == all_of_it else read and read_by(graph, index, read).get(source)

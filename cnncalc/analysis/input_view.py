@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
+from functools import lru_cache, reduce
 from math import prod
 from typing import NamedTuple
 
@@ -85,6 +85,7 @@ def _known(field: Field | None) -> Field | None:
     return None if field is UNKNOWN else field
 
 
+@lru_cache(maxsize=64)
 def _unread(read: Region | None, pixels: int) -> int | None:
     return None if read is None else pixels - read.positions
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from cnncalc.graph import Graph, Node
 from cnncalc.layer import Shape
-from cnncalc.window import Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
+from cnncalc.window import POINT, Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
 
 LONGEST = 1 << 16
 """Positions of an axis: a set takes a bit for each, at every layer."""
@@ -171,6 +171,8 @@ def through(window: Window, size: Shape, region: Region) -> Region | None:
         return everything(size) if region.products else Region(size, ())
     if isinstance(window, Reach) or len(window) != len(size):
         return None
+    if region.size == size and all(axis == POINT for axis in window):
+        return region
     read = (
         tuple(_read(axis, bits, n) for axis, bits, n in zip(window, sets, size, strict=True))
         for sets in region.products
@@ -181,7 +183,7 @@ def through(window: Window, size: Shape, region: Region) -> Region | None:
 @lru_cache(maxsize=4096, typed=True)  # windows of two types with equal numbers are equal tuples
 def _read(axis: Axis, bits: int, n: int) -> int:
     """The positions of an axis of n that a set of output positions reads."""
-    if axis == Sliding():
+    if axis == POINT:
         return bits & (1 << n) - 1  # a pad may add positions behind the last
     if isinstance(axis, Sliding):
         return _slid(axis, bits, n)
