@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import product
 from math import prod
 from typing import NamedTuple
@@ -219,8 +220,14 @@ def _array(region: Region) -> Array:
     """The region as an array of its map's size, True where a position is read."""
     found = np.zeros(region.size, bool)
     for sets in region.products:
-        found[np.ix_(*(list(regions.members(bits)) for bits in sets))] = True
+        found |= reduce(np.logical_and.outer, map(_set, sets, region.size))
     return found
+
+
+def _set(bits: int, n: int) -> Array:
+    """A set of positions of an axis of n as an array."""
+    read = np.frombuffer(bits.to_bytes(-(-n // 8), "little"), np.uint8)
+    return np.unpackbits(read, count=n, bitorder="little").astype(bool)
 
 
 def _counted(read: Array) -> str:
@@ -241,7 +248,7 @@ def _by_gradients(graph: Graph, units: Sequence[Followed], given: Given, proof: 
     part = leading_to(graph, unit.value)
     watch = _Watch(part, unit, proof)
     try:
-        work = Work(1, np.dtype(given.dtype).itemsize, given.threads, backward=True)
+        work = Work(1, np.dtype(given.dtype).itemsize, backward=True)
         budget.check(part, work, given.memory)
         run(
             part,
