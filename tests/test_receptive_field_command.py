@@ -164,6 +164,20 @@ def test_pixels_that_are_never_read_are_counted(tmp_path):
     assert document["fields"][0]["unread"] == 34
 
 
+@pytest.mark.parametrize("width", [80, 60])
+@pytest.mark.parametrize(
+    "asked", [["resnet50"], ["unet"], ["c3d"], ["resnet50", "--layer", "features", "--unit", "0,0"]]
+)
+def test_a_narrow_table_has_shorter_paths_and_fewer_columns(asked, width):
+    wide, narrow = run(*asked).output, run(*asked, "--width", width).output
+    table = [line for line in narrow.splitlines() if line.startswith(("layer", "the input"))]
+    assert len(table) > 5
+    assert max(map(len, table)) <= width < max(map(len, wide.splitlines()))
+    assert "…" in narrow or "not shown for want of width: padding" in narrow
+    assert "…" not in wide
+    assert "for want of width" not in wide
+
+
 def test_no_pixel_is_left_out(net):
     assert "every pixel of the input bears on the output" in run(net).output
     assert "unread" not in run(net).output

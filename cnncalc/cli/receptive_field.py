@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from shutil import get_terminal_size
 from typing import Any, NamedTuple
 
 import click
@@ -26,6 +28,7 @@ from cnncalc.pipeline import Loaded, analyse, expand, rebuilder
 from cnncalc.problem import Problem
 from cnncalc.render import field_unit, fields, fields_json, machine
 from cnncalc.render.drawing import Drawing
+from cnncalc.render.fields import ENDLESS
 from cnncalc.suggest import did_you_mean
 
 MOST_DIGITS = 19
@@ -59,6 +62,7 @@ class _Position(click.ParamType[tuple[int, ...]]):
     default="table",
     show_default=True,
 )
+@click.option("--width", type=click.IntRange(20, 10_000), help="Columns of text in the table.")
 @click.option(
     "--output", metavar="FILE", help="Write there; a picture, if it ends in .svg or .png."
 )
@@ -76,6 +80,7 @@ def command(
     of: str | None,
     everything: bool,
     form: str,
+    width: int | None,
     output: str | None,
     force: bool,
     effective: bool,
@@ -95,7 +100,9 @@ def command(
     cnncalc receptive-field net.yaml --output fields.svg
     cnncalc receptive-field resnet50 --layer features --effective
     """
-    asked = _Asked(layer, unit, everything, form, is_picture(output), effective, how)
+    terminal = get_terminal_size().columns if sys.stdout.isatty() and output is None else ENDLESS
+    drawn = is_picture(output)
+    asked = _Asked(layer, unit, everything, form, width or terminal, drawn, effective, how)
     asked.check(len(specs) > 1 or variant == "all")
     shown: list[str] = []
     problems: list[Problem] = []
@@ -128,6 +135,7 @@ class _Asked(NamedTuple):
     unit: tuple[int, ...] | None
     everything: bool
     form: str
+    width: int
     drawn: bool
     effective: bool
     how: dict[str, Any]
@@ -157,11 +165,11 @@ def _views(graph: Graph, report: Report, of: str | None) -> tuple[InputView, ...
 def _text(loaded: Loaded, setting: Settings, views: Sequence[InputView], asked: _Asked) -> str:
     """One network as text."""
     if asked.layer is None and not asked.effective:
-        return _render(views, asked.form, asked.everything)
+        return _render(views, asked)
     reached = [view for view in views if _row(view, asked).field is not None] or views[:1]
     if not asked.effective:
         units = [_unit_of(view, asked) for view in reached]
-        return _render_units(reached[0].report, units, asked.form, asked.everything)
+        return _render_units(reached[0].report, units, asked)
     from cnncalc.cli import effective
 
     view, again = reached[0], rebuilder(loaded, setting)
@@ -194,26 +202,24 @@ def _row(view: InputView, asked: _Asked) -> Row:
     return _find(view.graph, view.report, asked.layer)
 
 
-def _render(views: Sequence[InputView], form: str, everything: bool) -> str:
-    if form == "table":
-        return "\n".join(fields.table(view, everything) for view in views)
-    if form == "json":
+def _render(views: Sequence[InputView], asked: _Asked) -> str:
+    if asked.form == "table":
+        return "\n".join(fields.table(view, asked.everything, asked.width) for view in views)
+    if asked.form == "json":
         return fields_json.layers(views)
-    lines = [line for view in views for line in fields.lines(view, everything)]
-    if form == "csv":
+    lines = [line for view in views for line in fields.lines(view, asked.everything)]
+    if asked.form == "csv":
         return machine.plain_csv(fields.HEADINGS, lines)
     return machine.plain_markdown(fields.HEADINGS, lines, fields.NUMBERS)
 
 
-def _render_units(
-    report: Report, units: Sequence[field_unit.Unit], form: str, everything: bool
-) -> str:
-    if form == "table":
-        return "\n".join(field_unit.unit(one, everything) for one in units)
-    if form == "json":
+def _render_units(report: Report, units: Sequence[field_unit.Unit], asked: _Asked) -> str:
+    if asked.form == "table":
+        return "\n".join(field_unit.unit(one, asked.everything, asked.width) for one in units)
+    if asked.form == "json":
         return fields_json.units(report, units)
-    lines = [line for one in units for line in field_unit.lines(one, everything)]
-    if form == "csv":
+    lines = [line for one in units for line in field_unit.lines(one, asked.everything)]
+    if asked.form == "csv":
         return machine.plain_csv(field_unit.HEADINGS, lines)
     return machine.plain_markdown(field_unit.HEADINGS, lines, field_unit.NUMBERS)
 

@@ -10,7 +10,7 @@ from cnncalc.analysis.regions import Region
 from cnncalc.analysis.report import Row
 from cnncalc.layer import Shape
 from cnncalc.render import text
-from cnncalc.render.fields import called
+from cnncalc.render.fields import ENDLESS, SHORTEST, called, room, shortened
 
 HEADINGS = ("read of", "map", "positions", "box")
 NUMBERS = frozenset({"positions"})
@@ -34,9 +34,13 @@ class Unit(NamedTuple):
     steps: tuple[tuple[str, Region], ...]
 
 
-def unit(found: Unit, everything: bool) -> str:
+def unit(found: Unit, everything: bool, width: int = ENDLESS) -> str:
     """One unit: its region on the input, a picture of it, and the way back layer by layer."""
     region, total = found.region, prod(found.region.size)
+    way = lines(found, everything)
+    columns = {heading: [line[i] for line in way] for i, heading in enumerate(HEADINGS)}
+    most = max(SHORTEST, room(columns, width))
+    steps = [(shortened(path, most), *line) for path, *line in way]
     parts = [
         f"unit {_place(found.place)} of {found.row.node.path}, {found.row.node.type}, "
         f"{text.shape(found.row.out_shapes[0])}",
@@ -46,7 +50,7 @@ def unit(found: Unit, everything: bool) -> str:
         "",
         *picture(region),
         "",
-        *text.aligned(HEADINGS, lines(found, everything), NUMBERS),
+        *text.aligned(HEADINGS, steps, NUMBERS),
     ]
     return "\n".join(parts) + "\n"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.analysis.input_view import InputView
@@ -21,7 +21,14 @@ HEADINGS = (
 NUMBERS = frozenset({"size", "range", "jump", "start", "padding", "unread"})
 IF_ANY = frozenset({"range", "unread"})
 """Columns that a table leaves out where they say nothing."""
+DISPENSABLE = ("padding", "type", "aligned", "start")
+"""Columns that a narrow table goes without, one after the other."""
 NONE = "-"
+ENDLESS = 10_000
+SHORTEST = 20
+"""Characters of a path."""
+
+Columns = dict[str, list[str]]
 
 
 class Line(NamedTuple):
@@ -95,21 +102,45 @@ def _exact(value: Exact | None) -> str:
     return NONE if value is None else str(machine.exact(value))
 
 
-def table(view: InputView, everything: bool) -> str:
+def table(view: InputView, everything: bool, width: int = ENDLESS) -> str:
     """The fields of all layers, where they first cover the input, and what is never read."""
     report, shown = view.report, lines(view, everything)
-    used = [_used(heading, [getattr(line, heading) for line in shown]) for heading in HEADINGS]
-    headings = list(compress(HEADINGS, used))
-    cells = [list(compress(line, used)) for line in shown]
+    columns = {heading: [getattr(line, heading) for line in shown] for heading in HEADINGS}
+    columns = {heading: column for heading, column in columns.items() if _used(heading, column)}
+    columns, left_out = _fitted(columns, width)
     parts = [
         f"{report.name or report.file}: receptive fields in pixels of {called(view.name)} "
         f"{text.shape(view.shape)}",
         "",
-        *text.aligned(headings, cells, NUMBERS),
+        *text.aligned(list(columns), list(zip(*columns.values(), strict=True)), NUMBERS),
         "",
-        *_notes(view, shown),
+        *(line for note in _notes(view, shown, left_out) for line in wrap(note, width)),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _fitted(columns: Columns, width: int) -> tuple[Columns, list[str]]:
+    """The columns in that width, and those that had to go: paths are shortened before."""
+    left_out: list[str] = []
+    for heading in DISPENSABLE:
+        if room(columns, width) >= SHORTEST:
+            break
+        if columns.pop(heading, None) is not None:
+            left_out.append(heading)
+    most = max(SHORTEST, room(columns, width))
+    return {**columns, "layer": [shortened(path, most) for path in columns["layer"]]}, left_out
+
+
+def room(columns: Columns, width: int) -> int:
+    """What the columns behind the first leave to it."""
+    behind = list(columns.items())[1:]
+    return width - sum(2 + max(map(len, (heading, *column))) for heading, column in behind)
+
+
+def shortened(path: str, most: int) -> str:
+    """A long path without its middle."""
+    end = (most - 1) // 2
+    return path if len(path) <= most else f"{path[: most - 1 - end]}…{path[-end:]}"
 
 
 def _used(heading: str, column: Sequence[str]) -> bool:
@@ -122,11 +153,13 @@ def called(name: str) -> str:
     return "the input" if name == "input" else name
 
 
-def _notes(view: InputView, shown: Sequence[Line]) -> Iterator[str]:
+def _notes(view: InputView, shown: Sequence[Line], left_out: Sequence[str]) -> Iterator[str]:
+    if left_out:
+        yield f"not shown for want of width: {', '.join(left_out)}"
     fields = [row.field for row in view.report.rows if row.field is not None]
     if len(shown) < len(fields):
-        left_out = len(fields) - len(shown)
-        yield f"{left_out} layers that change nothing are left out (--all shows them)"
+        same = len(fields) - len(shown)
+        yield f"{same} layers that change nothing are left out (--all shows them)"
     if any(line.range != NONE for line in shown):
         yield "range: units see more or less by turns; the smallest and largest, away from borders"
     if view.reducers:
