@@ -137,6 +137,12 @@ def test_a_unit_reads_each_input_that_leads_to_it(two):
     assert "of right" not in run(two, "--layer", "one").output
 
 
+def test_a_layer_that_an_input_does_not_lead_to_is_named(two):
+    found = run(two, "--layer", "one", "--of", "right")
+    assert found.exit_code == 2
+    assert "layers.0 (Conv1d) does not depend on right" in found.output
+
+
 def test_sizes_that_vary_have_a_range(tmp_path):
     path = tmp_path / "up.yaml"
     path.write_text(
@@ -270,6 +276,19 @@ def test_a_map_that_is_too_large_for_single_positions_is_refused(net, shape):
     assert found.exit_code == 2
     assert "too large to follow" in found.output
     assert run(net, "--input", shape.replace("x1x", "x9x")).exit_code == 0
+
+
+def test_a_kernel_that_reaches_too_far_is_refused_for_one_unit(tmp_path):
+    path = tmp_path / "far.yaml"
+    path.write_text(
+        "cnncalc: 1\ninput: [1, 9]\nlayers:\n"
+        "- Conv1d: {out_channels: 1, kernel_size: 1000000001, padding: 500000000}\n",
+        encoding="utf-8",
+    )
+    assert cells(run(path).output)["layers.0"][2] == "1000000001"
+    found = run(path, "--layer", "layers.0")
+    assert found.exit_code == 2
+    assert "1 x 1000000009 is too large to follow" in found.output
 
 
 def test_a_spec_with_a_mistake_shows_the_fields_up_to_it(tmp_path):

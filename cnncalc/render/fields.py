@@ -21,7 +21,7 @@ HEADINGS = (
 NUMBERS = frozenset({"size", "range", "jump", "start", "padding", "unread"})
 IF_ANY = frozenset({"range", "unread"})
 """Columns that a table leaves out where they say nothing."""
-DISPENSABLE = ("padding", "type", "aligned", "start")
+DISPENSABLE = ("padding", "type", "aligned", "start", "jump")
 """Columns that a narrow table goes without, one after the other."""
 NONE = "-"
 ENDLESS = 10_000
