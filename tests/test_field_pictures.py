@@ -203,6 +203,13 @@ def test_all_panels_are_in_one_picture():
     assert fields == [("5", "1"), ("6", "2"), ("14", "2"), ("16", "4"), ("32", "4")]
 
 
+def test_the_picture_of_the_pages_is_what_the_command_draws():
+    """If not: cnncalc receptive-field resnet50 --output docs/images/resnet50_fields.svg --force."""
+    assert run("resnet50", "--output", "fields.svg").exit_code == 0
+    page = Path(__file__).parent.parent / "docs" / "images" / "resnet50_fields.svg"
+    assert Path("fields.svg").read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+
+
 # ---- PNG
 
 
@@ -265,6 +272,7 @@ def test_a_heat_map_is_darkest_where_the_gradient_is_largest():
     text = "".join(one.text or "" for one in heat.all("text"))
     assert all(f"{share} %" in text for share in (50, 90, 99))
     assert "over 1 sample of random weights and inputs, seed 0" in text
+    assert "50 % in 1 x 2, 90 % in 1 x 4, 99 % in 1 x 4 pixels" in text
 
 
 def test_colours_go_from_white_to_dark():

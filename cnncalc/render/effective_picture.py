@@ -12,7 +12,7 @@ from cnncalc.render.field_picture import FIELD, outline, shortened
 from cnncalc.render.frame import MARGIN, View
 
 SIDE = 440.0
-LEFT, TOP = 30.0 + MARGIN, 100.0
+LEFT, TOP = 30.0 + MARGIN, 116.0
 LEVELS = 24
 RAMP = ("#ffffff", "#fef0d9", "#fdcc8a", "#fc8d59", "#d7301f", "#7f0000")
 """Equal steps from nothing to the most. Source: ColorBrewer's OrRd, Brewer and Harrower."""
@@ -41,6 +41,12 @@ def _words(title: str, shown: Shown) -> Iterator[Item]:
     yield Label(left, 64, f"field {size}: {edges(shown.field)}", 10, SOFT)
     how = f"mean absolute gradient over {samples(found)} of random weights and inputs"
     yield Label(left, 80, f"{how}, seed {found.seed}", 10, SOFT)
+    boxes = (f"{100 * held.share:g} % in {_size(held.box)}" for held in found.held)
+    yield Label(left, 96, f"{', '.join(boxes)} pixels", 10, SOFT)
+
+
+def _size(box: Sequence[range]) -> str:
+    return " x ".join(str(len(axis)) for axis in box)
 
 
 def _map(shown: Shown, seen: View) -> Iterator[Item]:
@@ -56,15 +62,16 @@ def _map(shown: Shown, seen: View) -> Iterator[Item]:
     for held, corner in zip(shown.effective.held, CORNERS, strict=True):
         box = [Edges(axis.start, axis.stop) for axis in held.box]
         yield from outline(seen, box, HELD, dashed=True)
-        yield _share(seen, box, f"{100 * held.share:g} %", *corner)
+        if len(box) == 2:  # there is no place for words in a strip
+            yield _share(seen, box, f"{100 * held.share:g} %", *corner)
     yield from frame.numbers(seen)
 
 
 def _share(seen: View, box: Sequence[Edges], words: str, below: bool, right: bool) -> Label:
-    """The share that a box holds, outside of one of its corners."""
+    """The share that a box holds, inside one of its corners."""
     rows, columns = frame.flat(box)
-    x = seen.x(columns.high) - 2 if right else seen.x(columns.low) + 2
-    y = seen.y(rows.high) + 10 if below else seen.y(rows.low) - 3
+    x = seen.x(columns.high) - 3 if right else seen.x(columns.low) + 3
+    y = seen.y(rows.high) - 3 if below else seen.y(rows.low) + 10
     return Label(x, y, words, 9, HELD, "end" if right else "start")
 
 
