@@ -500,7 +500,8 @@ def test_branches_of_unequal_jumps_have_none():
     assert report.field.axes[0].size is None  # of the network: its last convolution has no size
 
 
-def test_branches_of_unequal_jumps_and_equal_sizes_keep_the_size():
+def test_branches_of_unequal_jumps_have_no_size_even_if_it_is_the_same():
+    """Their fields move apart, so that the hull grows from unit to unit."""
     items = """
     - branches:
         fast: [Conv1d: {out_channels: 1, kernel_size: 3, stride: 2}]
@@ -508,7 +509,19 @@ def test_branches_of_unequal_jumps_and_equal_sizes_keep_the_size():
       merge: Add
     """
     report = good(items, input="[1, 20]")
-    assert (last_axis(report).size, last_axis(report).jump) == (3, None)
+    assert (last_axis(report).size, last_axis(report).jump) == (None, None)
+
+
+def test_vectors_of_one_size_that_meet_keep_it():
+    items = """
+    - Conv1d: {out_channels: 1, kernel_size: 3, padding: 1}
+    - branches:
+        one: [Flatten]
+        two: [Conv1d: {out_channels: 1, kernel_size: 1}, Flatten]
+      merge: Add
+    """
+    axis = last_axis(good(items, input="[1, 20]"))
+    assert (axis.size, axis.jump, axis.range) == (3, None, (3, 3))
 
 
 # ---- layers that see everything, or lose the order

@@ -283,8 +283,10 @@ def _hull_axis(a: AxisField, b: AxisField) -> AxisField:
         return AxisField(whole=whole)
     if a.local is None or b.local is None:  # that path is global only
         return (a if b.local is None else b)._replace(whole=whole)
+    if a.jump is None and (a.local, a.jump, a.phases) == (b.local, b.jump, b.phases):
+        return a._replace(whole=whole)  # two that are no longer in order, of one size
     if a.jump is None or a.jump != b.jump or a.left is None or b.left is None:
-        return AxisField(a.local if a.local == b.local else None, whole=whole)
+        return AxisField(whole=whole)
     left = min(a.left, b.left)
     right = max(a.left + a.local, b.left + b.local)
     equal = a.phases is None and b.phases is None

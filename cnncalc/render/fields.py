@@ -159,7 +159,8 @@ def _notes(view: InputView, shown: Sequence[Line], left_out: Sequence[str]) -> I
     fields = [row.field for row in view.report.rows if row.field is not None]
     if len(shown) < len(fields):
         same = len(fields) - len(shown)
-        yield f"{same} layers that change nothing are left out (--all shows them)"
+        some = "1 layer that changes" if same == 1 else f"{same} layers that change"
+        yield f"left out: {some} nothing (--all shows all)"
     if any(line.range != NONE for line in shown):
         yield "range: units see more or less by turns; the smallest and largest, away from borders"
     if view.reducers:
