@@ -20,7 +20,7 @@ from keras_values import drawn, image, sums
 from cnncalc import api, source
 from cnncalc.engine.weights import parameters
 from cnncalc.language.builder import Settings
-from cnncalc.pipeline import analyse, expand, load, variants_of
+from cnncalc.pipeline import analyse, expand, load
 
 PUBLISHED = Path(__file__).parent / "data" / "published"
 
@@ -38,22 +38,16 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROW
 
 @cache
 def networks():
-    """Each network of specs/keras by its name: the spec, and the variant of it or None."""
-    found = {}
-    for name in source.bundled():
-        folder, _, short = name.rpartition("/")
-        if folder == "keras":
-            loaded = load(source.read_bundled(name))
-            variants = variants_of(loaded).items()
-            found |= {short: (loaded, None)} | {key: (loaded, one) for key, one in variants}
-    return found
+    """Each network of specs/keras by its name: a spec, or a variant in one."""
+    names = [name for name in source.networks() if name.startswith("keras/")]
+    return {name.removeprefix("keras/"): load(source.read_bundled(name)) for name in names}
 
 
 @cache
 def computed(name, include_top=True):
-    loaded, variant = networks()[name]
+    loaded = networks()[name]
     variables = {} if include_top else {"include_top": False}
-    return analyse(loaded, Settings(variables=variables, variant=variant))
+    return analyse(loaded, Settings(variables=variables, variant=loaded.variant))
 
 
 def keras_total(report):
@@ -109,11 +103,10 @@ def test_without_its_top_a_network_ends_in_its_last_map(row):
 @pytest.mark.parametrize("row", VALUES, ids=[f"{row['name']} {row['set']}" for row in VALUES])
 def test_values_are_those_that_keras_puts_out(row):
     """Paddings, scales and skips that no count shows; keras_values.py says what the sums are of."""
-    loaded, _ = networks()[row["name"]]
     pairs = (pair.split("=") for pair in row["set"].split())
     variables = {name: yaml.safe_load(value) for name, value in pairs} | {"include_top": False}
     shape = channels_first(row["input_hwc"])
-    graph = expand(loaded, Settings({"input": shape}, variables)).graph
+    graph = expand(networks()[row["name"]], Settings({"input": shape}, variables)).graph
     weights = {
         key: drawn(place, key.rpartition(".")[2], one.shape)
         for place, (key, one) in enumerate(parameters(graph).items())
@@ -135,5 +128,5 @@ def test_all_of_the_table_is_checked():
 
 def test_every_keras_network_that_is_shipped_is_in_the_table():
     assert set(networks()) == {row["name"] for row in ROWS}
-    files = {name for name, (_, variant) in networks().items() if variant is None}
+    files = {name for name, loaded in networks().items() if loaded.variant is None}
     assert {row["name"] for row in VALUES} == files
