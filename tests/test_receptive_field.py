@@ -436,6 +436,20 @@ def test_a_written_scale_spaces_the_places():
     assert centre == axis.start + position * axis.jump
 
 
+def test_a_period_that_is_too_long_is_not_followed():
+    items = """
+    - Upsample: {size: 1021}
+    - Conv1d: {out_channels: 1, kernel_size: 3}
+    - branches: {main: [ReLU], skip: null}
+      merge: Add
+    - Upsample: {size: 1013}
+    - Conv1d: {out_channels: 1, kernel_size: 3, stride: 1013}
+    """
+    rows = good(items, input="[1, 500]").rows
+    assert [row.field.axes[0].range for row in rows] == [(1, 1), *[(1, 2)] * 3, None, None]
+    assert [row.field.axes[0].edges(0) is None for row in rows] == [False] * 6
+
+
 def test_pixels_from_channels_and_back():
     report = good("- PixelUnshuffle: 2\n- PixelShuffle: 2", input="[1, 12, 8]")
     there, back = (row.field.axes for row in report.rows)
