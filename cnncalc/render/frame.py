@@ -57,10 +57,20 @@ class View(NamedTuple):
         seen = min(max(pixel, self.low[0]), self.high[0])
         return self.top + (seen - self.low[0]) * self.scale[0]
 
-    def box(self, rows: Edges, columns: Edges, **look: object) -> Box:
+    def box(
+        self,
+        rows: Edges,
+        columns: Edges,
+        *,
+        fill: str | None = None,
+        line: str | None = None,
+        thickness: float = 1.0,
+        dashed: bool = False,
+    ) -> Box:
         """A rectangle of these pixels, as far as it is seen."""
         x, y = self.x(columns.low), self.y(rows.low)
-        return Box(x, y, self.x(columns.high) - x, self.y(rows.high) - y, **look)  # type: ignore[arg-type]
+        width, height = self.x(columns.high) - x, self.y(rows.high) - y
+        return Box(x, y, width, height, fill, line, thickness, dashed)
 
 
 def flat(edges: Sequence[Edges]) -> tuple[Edges, Edges]:

@@ -7,8 +7,10 @@ add nothing here but its size.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import singledispatchmethod
 from io import BytesIO
+from math import ceil
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -58,11 +60,11 @@ class _Paper:
                 (box.x, bottom, right, bottom),
                 (box.x, box.y, box.x, bottom),
             ):
-                self._stroke(*ends, box.line, box.thickness, dashed=box.dashed)
+                self._stroke(ends, box.line, box.thickness, dashed=box.dashed)
 
     @put.register
     def _line(self, line: Line) -> None:
-        self._stroke(line.x1, line.y1, line.x2, line.y2, line.color, line.thickness)
+        self._stroke(line[:4], line.color, line.thickness, dashed=False)
 
     @put.register
     def _dot(self, dot: Dot) -> None:
@@ -93,28 +95,21 @@ class _Paper:
         self.draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), color)
 
     def _stroke(
-        self,
-        x1: float,
-        y1: float,
-        x2: float,
-        y2: float,
-        color: str,
-        thickness: float,
-        *,
-        dashed: bool = False,
+        self, ends: tuple[float, float, float, float], color: str, thickness: float, *, dashed: bool
     ) -> None:
+        x1, y1, x2, y2 = (one * self.scale for one in ends)
         width = max(1, round(thickness * self.scale))
-        length = max(abs(x2 - x1), abs(y2 - y1))
-        step = DASH + GAP if dashed and length else max(length, 1)
-        for number in range(int(length // step) + 1):
-            start = number * step
-            end = min(length, start + (DASH if dashed else length))
-            along = [(start / length, end / length)] if length else [(0.0, 1.0)]
-            for first, last in along:
-                ends = (
-                    x1 + (x2 - x1) * first,
-                    y1 + (y2 - y1) * first,
-                    x1 + (x2 - x1) * last,
-                    y1 + (y2 - y1) * last,
-                )
-                self.draw.line([one * self.scale for one in ends], color, width)
+        for first, last in _parts(max(abs(x2 - x1), abs(y2 - y1)) / self.scale, dashed=dashed):
+            start = (x1 + (x2 - x1) * first, y1 + (y2 - y1) * first)
+            end = (x1 + (x2 - x1) * last, y1 + (y2 - y1) * last)
+            self.draw.line((start, end), color, width)
+
+
+def _parts(length: float, *, dashed: bool) -> Iterator[tuple[float, float]]:
+    """Where the strokes of a line of that length start and end, in parts of it."""
+    if not dashed or length <= DASH:
+        yield 0.0, 1.0
+        return
+    for number in range(ceil(length / (DASH + GAP))):
+        start = number * (DASH + GAP)
+        yield start / length, min(start + DASH, length) / length
