@@ -147,7 +147,7 @@ class Add(Equal):
         Example("Add: [left, right, pooled]", (2, 3, 4), (2, 3, 4), (2, 1, 1)),
         Example("Add: [pooled, map]", (2, 1, 1), (2, 3, 4)),
         Example("Add: [left, right]", (6,), (6,)),
-        Example("{Add: {alpha: 0.17}, from: [input, residual]}", (2, 3, 4), (2, 3, 4)),
+        Example("{Add: {alpha: 0.25}, from: [input, residual]}", (2, 3, 4), (2, 3, 4)),
     ]
 
     def elementwise_flops(self, *xs: Shape) -> int:
