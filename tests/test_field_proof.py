@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, example, given, settings, strategies as st
 from test_engine_contract import RUNNABLE
 from test_engine_run import network, shipped
 from test_regions import BRANCH, LAYERS, attempt
@@ -175,6 +175,23 @@ def test_random_networks_pass(branches, merge, behind, size):
     built = attempt(f"- branches:\n{written}\n  merge: {merge}\n{item}", size)
     assume(not built.problems)
     found = proof_of(built.graph)
+    assert not found.differences
+    assert found.stopped is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(2, 40),
+    st.one_of(
+        st.integers(1, 60).map(lambda m: f"size: {m}"),
+        st.integers(5, 40).map(lambda tenths: f"scale_factor: {tenths / 10}"),
+    ),
+    st.sampled_from(["", ", mode: linear", ", mode: linear, align_corners: true"]),
+)
+@example(31, "size: 39", ", mode: linear")  # 14.999999999999998 is 15
+@example(29, "size: 55", ", mode: linear")
+def test_resampling_reads_what_the_exact_places_say(n, how, mode):
+    found = proof_of(network(f"- Upsample: {{{how}{mode}}}", input=f"[1, {n}]"))
     assert not found.differences
     assert found.stopped is None
 

@@ -260,13 +260,18 @@ def _linear_taps(axis: Resized, o: int) -> Iterable[int]:
         return (o,)
     if axis.align_corners:
         place, rest = divmod(o * (n - 1), m - 1) if m > 1 else (0, 0)
-        weighs = rest > 0
-    else:
-        step = n / m if axis.scale is None else 1 / axis.scale
-        exact = max(step * (o + 0.5) - 0.5, 0)
-        place, weighs = floor(exact), exact != floor(exact)
+    else:  # (o + 1/2) before / after - 1/2, in integers: a float may miss a whole number
+        after, before = (m, n) if axis.scale is None else _ratio(axis.scale)
+        place, rest = divmod(max((2 * o + 1) * before - after, 0), 2 * after)
     lower = min(place, n - 1)
-    return (lower, min(lower + 1, n - 1)) if weighs else (lower,)
+    return (lower, min(lower + 1, n - 1)) if rest else (lower,)
+
+
+def _ratio(scale: float) -> tuple[int, int]:
+    """A factor as it is written, as a ratio of integers."""
+    from fractions import Fraction  # which few networks need
+
+    return Fraction(repr(scale)).as_integer_ratio()
 
 
 def members(bits: int) -> Iterator[int]:
