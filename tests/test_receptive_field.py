@@ -450,6 +450,18 @@ def test_a_period_that_is_too_long_is_not_followed():
     assert [row.field.axes[0].edges(0) is None for row in rows] == [False] * 6
 
 
+def test_periods_whose_multiple_is_too_long_are_not_followed():
+    items = """
+    - branches:
+        one: [MaxPool1d: 31, Upsample: {scale_factor: 31}]
+        two: [MaxPool1d: 37, Upsample: {scale_factor: 37}]
+      merge: Add
+    """
+    rows = good(items, input="[1, 2294]").rows
+    assert [row.field.axes[0].range for row in rows[1::2]] == [(31, 31), (37, 37)]
+    assert rows[-1].field.axes[0].range is None
+
+
 def test_pixels_from_channels_and_back():
     report = good("- PixelUnshuffle: 2\n- PixelShuffle: 2", input="[1, 12, 8]")
     there, back = (row.field.axes for row in report.rows)

@@ -178,6 +178,7 @@ def test_a_row_beside_a_column_is_a_cross_and_not_a_square():
         ("CircularPad1d: {padding: [2, 1]}", [3, 4, 0, 1, 2, 3, 4, 0]),
         ("CircularPad1d: {padding: [-1, 2]}", [1, 2, 3, 4, 1, 2]),  # torch crops first
         ("CircularPad1d: {padding: [2, -1]}", [2, 3, 0, 1, 2, 3]),
+        ("ZeroPad1d: {padding: [0, 2]}", [0, 1, 2, 3, 4, None, None]),
         ("ConstantPad1d: {padding: [1, 2], value: 3.0}", [None, 0, 1, 2, 3, 4, None, None]),
     ],
 )

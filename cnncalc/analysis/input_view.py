@@ -13,7 +13,7 @@ from cnncalc.analysis.regions import Region, union
 from cnncalc.analysis.report import Report, Row
 from cnncalc.graph import Graph, Node
 from cnncalc.layer import Shape
-from cnncalc.window import Reach, Whole
+from cnncalc.window import Reach, Whole, Window
 
 
 class InputView(NamedTuple):
@@ -95,9 +95,17 @@ def _reduces(graph: Graph, node: Node, fields: tuple[Field | None, ...]) -> bool
     shapes = graph.shapes(node.inputs)
     if node.layer is None or shapes is None or _known(fields[node.outputs[0]]) is None:
         return False
-    return any(
-        window in (Reach.EVERYTHING, Reach.STATISTICS)
-        or (isinstance(window, tuple) and any(isinstance(axis, Whole) for axis in window))
-        for index, window in zip(node.inputs, node.layer.windows(*shapes), strict=True)
-        if fields[index] is not None
-    )
+    windows = zip(node.inputs, shapes, node.layer.windows(*shapes), strict=True)
+    return any(_local(fields[index]) and _gathers(window, x) for index, x, window in windows)
+
+
+def _local(field: Field | None) -> bool:
+    """Whether units still see something by windows alone, so that there is more to gather."""
+    return field is not None and any(axis.local or not axis.whole for axis in field.axes)
+
+
+def _gathers(window: Window, x: Shape) -> bool:
+    """Whether it reads a whole axis of more than one place, as broadcasting one does not."""
+    if isinstance(window, Reach):
+        return window in (Reach.EVERYTHING, Reach.STATISTICS)
+    return any(isinstance(axis, Whole) and n > 1 for axis, n in zip(window, x[1:], strict=True))
