@@ -61,6 +61,19 @@ def test_reducers_are_those_on_the_way_from_the_input():
     assert found["other"].reducers == ("layers.0",)
 
 
+def test_what_a_norm_sees_is_still_gathered_by_a_pool():
+    found = view("- InstanceNorm2d\n- AdaptiveAvgPool2d: 1\n- Flatten\n- Linear: 2", (6, 6))
+    assert found.reducers == ("layers.0", "layers.1")
+
+
+def test_to_broadcast_one_place_is_not_to_gather():
+    layers = """
+    - {Conv2d: {out_channels: 1, kernel_size: 6}, name: gate}
+    - Mul: [input, gate]
+    """
+    assert view(layers, (6, 6)).reducers == ()
+
+
 def test_the_input_of_a_view_is_the_first_of_its_graph_and_report():
     for name, found in views(GATED).items():
         assert next(iter(found.graph.inputs)) == next(iter(found.report.inputs)) == name
