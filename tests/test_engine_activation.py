@@ -8,10 +8,9 @@ import pytest
 
 from cnncalc import layers
 from cnncalc.kernels import blocks, smooth
-from cnncalc.kernels.mode import Mode, Wants, Workers
+from cnncalc.kernels.mode import Mode, Wants
 
 EVAL = Mode()
-POOL = Workers(2)
 POINTS = np.concatenate([np.linspace(-9, 9, 181), [-30.0, -15.5, 15.5, 30.0, 1e-9, -1e-9]])
 
 
@@ -315,11 +314,11 @@ def test_prelu_starts_with_its_own_slope():
     assert layer.initial("weight", (3,), np.random.default_rng(0)).tolist() == [0.1] * 3
 
 
-# ---- memory, blocks, threads
+# ---- memory, blocks
 
 
 @pytest.mark.parametrize(("name", "arguments"), [row[:2] for row in TABLE], ids=NAMES)
-def test_in_place_in_blocks_and_on_threads_to_the_bit(name, arguments, monkeypatch):
+def test_in_place_and_in_blocks_to_the_bit(name, arguments, monkeypatch):
     layer = make(name, **arguments)
     x = np.random.default_rng(0).normal(0, 4, (3, 5, 7)).astype(np.float32)
     dy = np.random.default_rng(1).normal(0, 1, x.shape).astype(np.float32)
@@ -330,20 +329,17 @@ def test_in_place_in_blocks_and_on_threads_to_the_bit(name, arguments, monkeypat
     np.testing.assert_array_equal(dy, before[1])
     assert saved is (y if name in ("ReLU", "Sigmoid", "Tanh") else x)
     monkeypatch.setattr(blocks, "CACHED_BYTES", 64)
-    monkeypatch.setattr(blocks, "THREADED_BYTES", 64)
-    for workers in (EVAL.workers, POOL):
-        given = x.copy()
-        again, kept = layer.forward({}, given, mode=Mode(overwrite=True, workers=workers))
-        np.testing.assert_array_equal(again, y)
-        assert (again is given) == (saved is y)
-        back = dy.copy()
-        mode = Mode(overwrite=True, workers=workers)
-        other, _ = layer.backward({}, back, kept, wants=Wants(), mode=mode)
-        assert other is back
-        np.testing.assert_array_equal(other, dx)
-        alone, none = layer.forward({}, given := x.copy(), mode=Mode(save=False, overwrite=True))
-        assert (alone is given, none) == (True, None)
-        np.testing.assert_array_equal(alone, y)
+    given = x.copy()
+    again, kept = layer.forward({}, given, mode=Mode(overwrite=True))
+    np.testing.assert_array_equal(again, y)
+    assert (again is given) == (saved is y)
+    back = dy.copy()
+    other, _ = layer.backward({}, back, kept, wants=Wants(), mode=Mode(overwrite=True))
+    assert other is back
+    np.testing.assert_array_equal(other, dx)
+    alone, none = layer.forward({}, given := x.copy(), mode=Mode(save=False, overwrite=True))
+    assert (alone is given, none) == (True, None)
+    np.testing.assert_array_equal(alone, y)
 
 
 @pytest.mark.parametrize(("name", "arguments"), [row[:2] for row in TABLE], ids=NAMES)

@@ -10,7 +10,7 @@ from naive import convolution, transposed_convolution
 
 from cnncalc import layers
 from cnncalc.kernels import convolution as kernels
-from cnncalc.kernels.mode import Mode, Wants, Workers
+from cnncalc.kernels.mode import Mode, Wants
 from cnncalc.layers.conv import ConvTransposeNd
 
 
@@ -58,7 +58,6 @@ def convolutions(draw, transposed=False):
     return layers.find(name)(**arguments), (channels, *n)
 
 
-POOL = Workers(2)
 SIZES = st.sampled_from([(1 << 19, 512), (64, 1), (200, 40), (1 << 19, 1)])
 """Tiles and limits between ways to compute, small enough for small maps to be cut."""
 
@@ -87,7 +86,7 @@ def test_forward_equals_a_plain_loop(case, batch, sizes, seed):
     layer, shape = case
     generator = np.random.default_rng(seed)
     x, weights = integers(generator, (batch, *shape)), weights_of(layer, shape, generator)
-    mode = Mode(workers=POOL)
+    mode = Mode()
     with sized(sizes):
         y, saved = layer.forward(weights, x, mode=mode)
     np.testing.assert_array_equal(y, naive(layer, x, weights), strict=True)
@@ -103,7 +102,7 @@ def test_backward_is_the_adjoint_of_a_plain_loop(case, batch, sizes, seed):
     generator = np.random.default_rng(seed)
     x, weights = integers(generator, (batch, *shape)), weights_of(layer, shape, generator)
     dy = integers(generator, (batch, *layer.infer(shape)))
-    mode = Mode(workers=POOL)
+    mode = Mode()
     with sized(sizes):
         dx, dweights = layer.backward(weights, dy, x, wants=Wants(), mode=mode)
     assert mode.tally.products == 2 * batch * layer.macs(shape)

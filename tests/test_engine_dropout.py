@@ -7,7 +7,7 @@ import pytest
 
 from cnncalc import layers
 from cnncalc.kernels import blocks
-from cnncalc.kernels.mode import Mode, Wants, Workers
+from cnncalc.kernels.mode import Mode, Wants
 
 NAMES = layers.FAMILIES["dropout"]
 ALPHA = 1.7580993408473766
@@ -98,7 +98,7 @@ def test_backward_repeats_the_mask(name):
 def test_the_seed_decides_the_mask(name):
     x = sample(name)
     first, one = make(name).forward({}, x, mode=train(seed=(3, 1)))
-    again, two = make(name).forward({}, x, mode=train(seed=(3, 1), workers=Workers(2)))
+    again, two = make(name).forward({}, x, mode=train(seed=(3, 1)))
     _, other = make(name).forward({}, x, mode=train(seed=(3, 2)))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(one, two)
@@ -133,15 +133,14 @@ def test_dropout_keeps_the_mean():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_place_in_blocks_and_on_threads_to_the_bit(name, monkeypatch):
+def test_in_place_and_in_blocks_to_the_bit(name, monkeypatch):
     x, dy = sample(name, images=20), sample(name, images=20)[::-1].copy()
     y, mask = make(name).forward({}, x, mode=train())
     dx, _ = make(name).backward({}, dy, mask, wants=Wants(), mode=train())
     np.testing.assert_array_equal(x, sample(name, images=20))
     assert make(name).forward({}, x, mode=train(save=False))[1] is None
     monkeypatch.setattr(blocks, "CACHED_BYTES", 64)
-    monkeypatch.setattr(blocks, "THREADED_BYTES", 64)
-    mode = train(overwrite=True, workers=Workers(2))
+    mode = train(overwrite=True)
     again, same = make(name).forward({}, x, mode=mode)
     assert again is x
     np.testing.assert_array_equal(again, y)

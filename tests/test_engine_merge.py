@@ -9,10 +9,9 @@ import pytest
 
 from cnncalc import layers
 from cnncalc.kernels import blocks
-from cnncalc.kernels.mode import Mode, Region, Wants, Workers
+from cnncalc.kernels.mode import Mode, Region, Wants
 
 EVAL = Mode()
-POOL = Workers(2)
 
 
 def make(name, **arguments):
@@ -192,7 +191,7 @@ def test_concat_puts_one_behind_the_other_and_cuts_the_gradient(dim, shapes):
     assert start == y.shape[axis]
 
 
-# ---- memory, blocks, threads
+# ---- memory, blocks
 
 
 @pytest.mark.parametrize("name", ["Add", "Mul", "Maximum", "Concat"])
@@ -245,13 +244,11 @@ def test_a_product_that_will_be_differentiated_keeps_its_inputs():
 
 
 @pytest.mark.parametrize("name", ["Add", "Mul", "Maximum"])
-@pytest.mark.parametrize("workers", [EVAL.workers, POOL], ids=["alone", "threads"])
-def test_work_in_blocks_is_the_same_to_the_bit(name, workers, monkeypatch):
+def test_work_in_blocks_is_the_same_to_the_bit(name, monkeypatch):
     xs = [x / 7 for x in integers((5, 12, 13), (5, 1, 1), (5, 12, 13))]
     whole, gradients, dy = run(make(name), xs)
     monkeypatch.setattr(blocks, "CACHED_BYTES", 400)
-    monkeypatch.setattr(blocks, "THREADED_BYTES", 400)
-    parts, others, _ = run(make(name), xs, dy=dy, workers=workers)
+    parts, others, _ = run(make(name), xs, dy=dy)
     np.testing.assert_array_equal(parts, whole)
     for one, other in zip(others, gradients, strict=True):
         np.testing.assert_array_equal(one, other)

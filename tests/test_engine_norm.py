@@ -8,12 +8,11 @@ import pytest
 
 from cnncalc import layers
 from cnncalc.kernels import blocks, statistics
-from cnncalc.kernels.mode import Mode, Region, Wants, Workers
+from cnncalc.kernels.mode import Mode, Region, Wants
 from cnncalc.layer import LayerError
 
 TRAIN, EVAL = Mode(train=True), Mode()
 BATCH = 3
-POOL = Workers(2)
 
 
 def make(name, **arguments):
@@ -329,12 +328,11 @@ def test_alexnet_s_local_response_norm_by_hand():
     np.testing.assert_allclose(y.ravel(), expected, rtol=1e-15)
 
 
-# ---- blocks and threads
+# ---- blocks
 
 
-@pytest.mark.parametrize("workers", [Mode().workers, POOL], ids=["alone", "threads"])
 @pytest.mark.parametrize("shape", [(3, 7, 5, 5), (2, 5, 12, 13), (5, 6)])
-def test_work_in_blocks_gives_what_work_in_one_piece_gives(shape, workers, monkeypatch):
+def test_work_in_blocks_gives_what_work_in_one_piece_gives(shape, monkeypatch):
     layer = make("BatchNorm2d" if len(shape) > 2 else "BatchNorm1d")
     x, weights, dy = random(shape), weights_of(layer, shape[1:]), random(shape, seed=2)
 
@@ -348,8 +346,7 @@ def test_work_in_blocks_gives_what_work_in_one_piece_gives(shape, workers, monke
         whole = run(Mode(train=train))
         with monkeypatch.context() as patch:
             patch.setattr(blocks, "CACHED_BYTES", 400)
-            patch.setattr(blocks, "THREADED_BYTES", 400)
-            parts = run(Mode(train=train, workers=workers))
+            parts = run(Mode(train=train))
         for one, other in zip(parts, whole, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-14)
 

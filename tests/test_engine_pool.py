@@ -14,17 +14,16 @@ from hypothesis import assume, given, settings, strategies as st
 
 from cnncalc import layers
 from cnncalc.kernels import pooling
-from cnncalc.kernels.mode import Mode, Wants, Workers
+from cnncalc.kernels.mode import Mode, Wants
 from cnncalc.layer import LayerError
 
-POOL = Workers(2)
 DATA = Path(__file__).parent / "data" / "worked_examples.yaml"
 VALUES = yaml.safe_load(DATA.read_text(encoding="utf-8"))["values"]
 
 
 def run(layer, x, dy=None):
     """The output, and the gradient of the input for that of the output."""
-    y, saved = layer.forward({}, x, mode=Mode(workers=POOL))
+    y, saved = layer.forward({}, x, mode=Mode())
     dx, _ = layer.backward({}, y if dy is None else dy, saved, wants=Wants(), mode=Mode())
     return y, dx
 

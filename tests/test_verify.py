@@ -480,13 +480,13 @@ def test_the_estimate_is_what_a_run_takes_or_somewhat_more(name, size, train):
         run_engine(graph, weights, inputs, train=train, backward=train, threads=2)
         peak = given + tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        estimate = needed(graph, Work(batch, 4, 2, backward=train))
+        estimate = needed(graph, Work(batch, backward=train))
         assert peak <= estimate <= 2.5 * peak + 1_000_000
 
 
 def test_an_inference_that_fits_runs_where_training_does_not():
     graph = shipped("resnet18")
-    limit = needed(graph, Work(1, 4, 1, backward=True)) - 1
+    limit = needed(graph, Work(1, backward=True)) - 1
     found = verify(graph, memory=limit, checks=["macs", "gradients"])
     macs, gradients = found.checks
     assert (macs.verdict, gradients.verdict) == (Verdict.PASSED, Verdict.NOT_RUN)

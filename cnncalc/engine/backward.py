@@ -99,7 +99,7 @@ def takes_classes(graph: Graph) -> bool:
 
 
 def _loss(loss: Loss, y: Array, target: Array, setting: Setting) -> tuple[Any, Array]:
-    mode = Mode(train=setting.train, workers=setting.workers)
+    mode = Mode(train=setting.train, scratch=setting.scratch)
     try:
         value, saved = loss.forward({}, y, target, mode=mode)
     except LayerError as error:
@@ -138,7 +138,7 @@ class Backward:
             train=setting.train,
             overwrite=setting.overwrite and self.own.issuperset(node.outputs),
             seed=(setting.seed, stage.place),
-            workers=setting.workers,
+            scratch=setting.scratch,
         )
         dx, dweights = stage.layer.backward(
             self.forward.weights(node),
@@ -154,7 +154,7 @@ class Backward:
                 one if index in wanted else None
                 for index, one in zip(node.inputs, dxs, strict=True)
             )
-            products, held = mode.tally.products, setting.workers.held
+            products, held = mode.tally.products, setting.scratch.held
             self.forward.watch(Step(node, shown, named, products, backward=True, held=held))
         if wants.inputs:
             self._give(node, dxs, dys, wanted)

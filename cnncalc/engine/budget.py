@@ -37,7 +37,6 @@ class Work(NamedTuple):
 
     batch: int = 1
     item: int = 4
-    threads: int = 1
     backward: bool = False
     keep: bool = False
 
@@ -107,7 +106,7 @@ def _temporary(graph: Graph, node: Node, work: Work) -> int:
 
 
 def _scratch(graph: Graph, work: Work) -> dict[str, int]:
-    """Elements of each scratch array of `kernels.convolution`, of all threads together.
+    """Elements of each scratch array of `kernels.convolution`.
 
     They grow to what the largest layer needs, and are kept to the end of the run.
     """
@@ -126,14 +125,16 @@ def _scratch_of(graph: Graph, node: Node, work: Work) -> Iterator[tuple[str, int
     x, y = known_shape(graph, node.inputs[0]), known_shape(graph, node.outputs[0])
     if isinstance(layer, ConvTransposeNd):
         x, y = y, x
-    rows = x[0] * prod(layer.kernel_size)
-    positions = work.batch * prod(y[1:])
-    yield "columns", work.threads * min(max(TILE, SMALL * rows), rows * positions)
-    yield "shared", rows * min(SMALL, positions)
+    taps = prod(layer.kernel_size)
+    rows, positions = x[0] * taps, work.batch * prod(y[1:])
+    yield "columns", min(max(TILE, SMALL * rows), rows * positions)
     if not work.backward:
         yield "outputs", y[0] * min(SMALL, positions)
         return
-    yield "outputs", work.threads * y[0] * min(max(SMALL, TILE * work.threads // rows), positions)
+    turned, inputs = y[0] * taps, work.batch * prod(x[1:])  # of the turned kernel
+    yield "columns", min(max(TILE, SMALL * turned), turned * inputs)
+    yield "outputs", y[0] * min(max(SMALL, TILE // rows), positions)
+    yield "outputs", x[0] * min(SMALL, inputs)
     yield "term", y[0] * rows // layer.groups
 
 

@@ -9,7 +9,7 @@ from cnncalc.engine.plan import Follower, Plan, Stage
 from cnncalc.engine.step import Step, Watch
 from cnncalc.engine.weights import Array, Arrays, key, node_parameters
 from cnncalc.graph import Graph, Node
-from cnncalc.kernels.mode import Finish, Mode, Region, Workers
+from cnncalc.kernels.mode import Finish, Mode, Region, Scratch
 from cnncalc.layer import LayerError
 
 
@@ -19,7 +19,7 @@ class Setting(NamedTuple):
     train: bool
     seed: int
     overwrite: bool
-    workers: Workers
+    scratch: Scratch
 
 
 class Forward:
@@ -76,7 +76,7 @@ class Forward:
             save=setting.train or stage.wants is not None,
             overwrite=setting.overwrite and stage.overwrite,
             seed=(setting.seed, stage.place),
-            workers=setting.workers,
+            scratch=setting.scratch,
             finish=self._finish(stage.followers),
         )
         weights = self.weights(node)
@@ -95,5 +95,5 @@ class Forward:
         for index in stage.frees:
             del self.values[index]
         if self.watch is not None:
-            held = setting.workers.held
+            held = setting.scratch.held
             self.watch(Step(node, ys, {}, mode.tally.products, backward=False, held=held))

@@ -109,7 +109,6 @@ def _prepare(
     work = Work(
         given.batch,
         dtype.itemsize,
-        request.threads,
         backward=request.gradients is not None,
         keep=request.activations is not None,
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +15,7 @@ from cnncalc.engine.plan import Plan, plan
 from cnncalc.engine.step import Step, Watch
 from cnncalc.engine.weights import Arrays, check
 from cnncalc.graph import Graph
-from cnncalc.kernels.mode import Workers
+from cnncalc.kernels.mode import Scratch
 
 
 class Result(NamedTuple):
@@ -79,27 +77,15 @@ def run(
     given = _Given(weights, inputs, upstream or {}, targets or {})
     batch = len(next(iter(inputs.values())))
     check_start(graph, todo, batch, given.upstream, given.targets)
-    with _workers(threads) as workers:
-        setting = Setting(train, seed, overwrite, workers)
+    with _blas().limit(limits=threads), np.errstate(all="ignore"):
+        setting = Setting(train, seed, overwrite, Scratch())
         result = _perform(graph, todo, given, setting, watch)
-        if not _finite(result, workers):
+        if not _finite(result):
             plain = plan(
                 graph, train=train, backward=backward, input_gradients=input_gradients, fuse=False
             )
             _perform(graph, plain, given, setting, _find_overflow)
     return result
-
-
-@contextmanager
-def _workers(threads: int) -> Iterator[Workers]:
-    """Threads for the kernels, and as many for BLAS where they are not at work."""
-    blas = _blas()
-    workers = Workers(threads, alone=partial(blas.limit, limits=1))
-    try:
-        with blas.limit(limits=threads), np.errstate(all="ignore"):
-            yield workers
-    finally:
-        workers.close()
 
 
 @cache
@@ -121,18 +107,11 @@ def _perform(
     return Result(outputs, first.loss, gradients, backward.of_inputs(), forward.buffers)
 
 
-def _finite(result: Result, workers: Workers) -> bool:
-    """Whether no number is NaN or infinite, which a sum would be, too."""
+def _finite(result: Result) -> bool:
+    """Whether no number is NaN or infinite, which a sum would be, too; or the sum is too large."""
     found = [*result.outputs.values(), *result.gradients.values()]
-    totals = np.zeros(len(found), np.complex128)
-
-    def job(number: int) -> None:
-        totals[number] = found[number].sum()
-        if not np.isfinite(totals[number]):  # perhaps only the sum is too large
-            totals[number] = 0 if np.isfinite(found[number]).all() else np.nan
-
-    workers.run(job, range(len(found)))
-    return bool(np.isfinite(totals).all()) and (result.loss is None or np.isfinite(result.loss))
+    finite = all(np.isfinite(one.sum()) or np.isfinite(one).all() for one in found)
+    return finite and (result.loss is None or bool(np.isfinite(result.loss)))
 
 
 def _find_overflow(step: Step) -> None:

@@ -1,9 +1,9 @@
-"""Work on arrays of images in blocks that stay in a core's cache, or on all threads.
+"""Work on arrays of images in blocks that stay in a core's cache.
 
 A pass over a block that the pass before it left in the cache costs a fraction of one over an array
-that has to come from memory: what needs several passes is done block by block. Threads help only
-with large arrays: at each operation NumPy releases Python's lock and takes it again, and a thread
-that waits for it sleeps for longer than an operation on a block takes.
+that has to come from memory: what needs several passes is done block by block. On one thread: at
+each operation NumPy releases Python's lock and takes it again, and a thread that waits for it
+sleeps for longer than an operation on a block takes. Threads share matrix products, inside BLAS.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from math import ceil, prod
 from typing import Any
 
 from cnncalc import lazy_numpy as np
-from cnncalc.kernels.mode import SERIAL, Array, Workers
+from cnncalc.kernels.mode import Array
 
 CACHED_BYTES = 1 << 19
 """Of each array that a job works on; three of them fit into a cache of 2 MB."""
-THREADED_BYTES = 1 << 23
-"""From here on threads share an array, in blocks of at most this size."""
 
 Block = tuple[slice, slice]
 """Images and channels: the first two axes of an array."""
@@ -40,23 +38,22 @@ def blocks(shape: tuple[int, ...], count: int) -> list[Block]:
     return [(slice(n, n + 1), part) for n in range(images) for part in parts]
 
 
-def _shared(array: Array, workers: Workers) -> tuple[int, Workers]:
-    """In how many pieces an array is worked on, and by whom."""
-    if workers.threads == 1 or array.nbytes < THREADED_BYTES:
-        return max(1, ceil(array.nbytes / CACHED_BYTES)), SERIAL
-    return workers.threads * ceil(array.nbytes / (workers.threads * THREADED_BYTES)), workers
+def _count(array: Array) -> int:
+    """In how many pieces an array is worked on."""
+    count: int = ceil(array.nbytes / CACHED_BYTES)
+    return max(1, count)
 
 
-def on_blocks(job: Callable[[Block], object], array: Array, workers: Workers) -> None:
+def on_blocks(job: Callable[[Block], object], array: Array) -> None:
     """Call `job` on every block of an array (N, C, ...)."""
-    count, by = _shared(array, workers)
-    by.run(job, blocks(array.shape, count))
+    for block in blocks(array.shape, _count(array)):
+        job(block)
 
 
-def on_channels(job: Callable[[slice], object], array: Array, workers: Workers) -> None:
+def on_channels(job: Callable[[slice], object], array: Array) -> None:
     """Call `job` on runs of channels of (N, C, ...), each of all images."""
-    count, by = _shared(array, workers)
-    by.run(job, pieces(array.shape[1], count))
+    for channels in pieces(array.shape[1], _count(array)):
+        job(channels)
 
 
 @contextmanager

@@ -21,10 +21,8 @@ TILE = 1 << 21
 """Elements of a tile of columns, 8 MB of float32: larger products run faster than smaller tiles."""
 CACHED = 1 << 16
 """Elements of a block that several passes go over, so that it stays in the cache."""
-LARGE = 1 << 23
-"""Bytes from which threads that take turns with Python's lock are worth it elementwise."""
 SMALL = 512
-"""Positions below which an image alone keeps no thread busy: there, images go together."""
+"""Positions below which the products of an image alone are too small: there, images go together."""
 
 Ints = tuple[int, ...]
 
@@ -77,13 +75,6 @@ def blocks(n: int, count: int) -> list[slice]:
     return [slice(first, min(first + step, n)) for first in range(0, n, step)]
 
 
-class Cut(NamedTuple):
-    """Input channels that one thread works on: some groups, or some channels of the only group."""
-
-    groups: slice
-    channels: slice
-
-
 class Windows:
     """All windows of x (N, C, *n), as a view (N, groups, C / groups, *kernel, *out)."""
 
@@ -105,48 +96,36 @@ class Windows:
             ),
         )
 
-    def crowded(self, mode: Mode) -> bool:
-        """Whether there are so many tiles that each thread had better take some of its own."""
-        columns: int = self.view.size
-        return not self.single and columns > 2 * mode.workers.threads * TILE
-
     def parts(self, most: int) -> list[Part]:
         """All positions in parts of at most so many."""
         return list(parts(self.batch, self.out, most))
 
-    def cuts(self, count: int) -> list[Cut]:
-        """Groups, or channels where there is one group, in at most `count` shares."""
-        if self.groups > 1:
-            return [Cut(block, slice(0, self.channels)) for block in blocks(self.groups, count)]
-        return [Cut(slice(0, 1), block) for block in blocks(self.channels, count)]
-
-    def of(self, part: Part, cut: Cut) -> Array:
+    def of(self, part: Part) -> Array:
         """The windows of a part: (groups, channels, *kernel, images, *positions)."""
         where = (*part.where, *(slice(None),) * (len(self.out) - len(part.where)))
-        found = self.view[(part.images, cut.groups, cut.channels, ..., *where)]
-        return np.moveaxis(found, 0, 2 + len(self.kernel))
+        return np.moveaxis(self.view[(part.images, ..., *where)], 0, 2 + len(self.kernel))
 
-    def columns(self, part: Part, cut: Cut, mode: Mode) -> Array:
+    def columns(self, part: Part, mode: Mode) -> Array:
         """The values under the windows of a part: (groups, channels x taps, positions).
 
         In scratch memory, or in that of x where windows are single elements.
         """
-        found = self.of(part, cut)
+        found = self.of(part)
         if not (self.single and found.shape[2 + len(self.kernel)] == 1):
-            into = mode.workers.scratch(found.size, found.dtype, "columns").reshape(found.shape)
+            into = mode.scratch.array(found.shape, found.dtype, "columns")
             np.copyto(into, found)
             found = into
-        return found.reshape(found.shape[0], found.shape[1] * self.taps, -1)
+        return found.reshape(self.groups, self.channels * self.taps, -1)
 
-    def outputs(self, y: Array, part: Part, cut: Cut, mode: Mode) -> Array:
+    def outputs(self, y: Array, part: Part, mode: Mode) -> Array:
         """What y (N, groups, channels, positions) holds of a part: (groups, channels, positions).
 
         In scratch memory where there are several images, else a view.
         """
-        found = y[part.images, cut.groups, :, part.flat]
+        found = y[part.images, :, :, part.flat]
         if len(found) > 1:
             moved = np.moveaxis(found, 0, 2)
-            found = mode.workers.scratch(moved.size, y.dtype, "outputs").reshape(moved.shape)
+            found = mode.scratch.array(moved.shape, y.dtype, "outputs")
             np.copyto(found, moved)
             return found.reshape(*found.shape[:2], -1)
         return found[0]
@@ -167,7 +146,7 @@ def convolve(
     if groups == len(weight) == x.shape[1]:
         _depthwise(windows, matrix, y, mode, finish)
     elif windows.positions < SMALL:
-        _by_channels(windows, matrix, y, mode, finish)
+        _by_images(windows, matrix, y, mode, finish)
     else:
         _by_positions(windows, matrix, y, mode, finish)
     return y.reshape(len(x), len(weight), *windows.out)
@@ -186,50 +165,47 @@ def _with_bias(bias: Array | None, finish: Finish | None) -> Finish | None:
     return biased
 
 
+def _finish(y: Array, part: Part, finish: Finish | None) -> None:
+    """Finish a part of the output, (images, channels, positions), a few channels at a time."""
+    if finish is not None:
+        for channels in blocks(y.shape[1], -(-y.size // CACHED)):
+            finish(y[:, channels], Region(part.images, channels, part.flat))
+
+
 def _by_positions(
     windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
 ) -> None:
-    """All channels of some positions of one image at a time."""
-    (everything,) = windows.cuts(1)
-
-    def job(part: Part) -> None:
-        into = y[part.images, :, part.flat]
-        columns = windows.columns(part, everything, mode)
-        mode.tally.matmul(matrix, columns, into.reshape(*matrix.shape[:2], -1))
-        if finish is not None:
-            finish(into, Region(part.images, slice(0, into.shape[1]), part.flat))
-
+    """Some positions of one image at a time."""
     most = windows.positions if windows.single else TILE // (windows.groups * matrix.shape[-1])
-    parts = windows.parts(min(max(most, SMALL // 4), windows.positions))
-    mode.workers.run(job, parts, together=not windows.crowded(mode))
+    for part in windows.parts(min(max(most, SMALL // 4), windows.positions)):
+        into = y[part.images, :, part.flat]
+        columns = windows.columns(part, mode)
+        mode.tally.matmul(matrix, columns, into.reshape(*matrix.shape[:2], -1))
+        _finish(into, part, finish)
 
 
-def _by_channels(
+def _by_images(
     windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
 ) -> None:
-    """All channels and positions of a few small images at a time."""
-    (everything,) = windows.cuts(1)
+    """All positions of a few small images at a time."""
     for part in windows.parts(SMALL):
-        columns = windows.columns(part, everything, mode)
+        columns = windows.columns(part, mode)
         images = part.images.stop - part.images.start
         shape = (*matrix.shape[:2], images, windows.positions)
-        into = mode.workers.scratch(prod(shape), y.dtype, "outputs").reshape(shape)
+        into = mode.scratch.array(shape, y.dtype, "outputs")
         mode.tally.matmul(matrix, columns, into.reshape(*shape[:2], -1))
         found = y[part.images]
         found[...] = into.reshape(-1, images, windows.positions).swapaxes(0, 1)
-        if finish is not None:
-            finish(found, Region(part.images, slice(0, y.shape[1]), part.flat))
+        _finish(found, part, finish)
 
 
 def _depthwise(
     windows: Windows, matrix: Array, y: Array, mode: Mode, finish: Finish | None
 ) -> None:
     """Each output channel reads one input channel: a sum over taps, a few channels at a time."""
-
-    def job(block: tuple[int, slice]) -> None:
-        image, channels = block
+    for image, channels in _few_channels(windows):
         into = y[image, channels].reshape(-1, *windows.out)
-        term = mode.workers.scratch(into.size, y.dtype, "term").reshape(into.shape)
+        term = mode.scratch.array(into.shape, y.dtype, "term")
         for number, (values, factor) in enumerate(_taps(windows, matrix, image, channels)):
             np.multiply(values, factor, out=term if number else into)
             if number:
@@ -239,14 +215,11 @@ def _depthwise(
             images = slice(image, image + 1)
             finish(y[images, channels], Region(images, channels, slice(0, windows.positions)))
 
-    mode.workers.run(job, _few_channels(windows), together=y.nbytes < LARGE)
 
-
-def _few_channels(windows: Windows) -> list[tuple[int, slice]]:
+def _few_channels(windows: Windows) -> Iterator[tuple[int, slice]]:
     """Blocks of channels of one image that stay in the cache."""
     count = -(-windows.groups * windows.positions // CACHED)
-    cuts = blocks(windows.groups, max(count, 2))
-    return list(product(range(windows.batch), cuts))
+    return product(range(windows.batch), blocks(windows.groups, count))
 
 
 def _taps(
@@ -262,30 +235,31 @@ def _taps(
 def weight_gradient(
     x: Array, dy: Array, kernel: Ints, steps: Steps, groups: int, mode: Mode
 ) -> Array:
-    """The gradient of `convolve` for its weight: the sum over all windows of dy x window.
-
-    Where threads share the work each takes input channels of its own, so that no two add to the
-    same numbers.
-    """
+    """The gradient of `convolve` for its weight: the sum over all windows of dy x window."""
     windows = Windows(x, kernel, steps, groups)
-    out_channels, taps = dy.shape[1], windows.taps
+    out_channels = dy.shape[1]
     dy = dy.reshape(len(dy), groups, out_channels // groups, -1)
-    found = np.empty((groups, dy.shape[2], windows.channels * taps), np.result_type(x, dy))
-
-    def job(cut: Cut) -> None:
-        into = found[cut.groups, :, cut.channels.start * taps : cut.channels.stop * taps]
-        rows = len(into) * into.shape[2]
-        for number, part in enumerate(windows.parts(max(TILE // rows, SMALL))):
-            right = windows.columns(part, cut, mode).swapaxes(1, 2)
-            left = windows.outputs(dy, part, cut, mode)
-            if number == 0:
-                mode.tally.matmul(left, right, into)
-                continue
-            term = mode.workers.scratch(into.size, into.dtype, "term").reshape(into.shape)
-            into += mode.tally.matmul(left, right, term)
-
-    mode.workers.run(job, windows.cuts(mode.workers.threads if windows.crowded(mode) else 1))
+    rows = windows.channels * windows.taps
+    found = np.empty((groups, dy.shape[2], rows), np.result_type(x, dy))
+    for number, part in enumerate(windows.parts(max(TILE // (groups * rows), SMALL))):
+        right = windows.columns(part, mode).swapaxes(1, 2)
+        left = windows.outputs(dy, part, mode)
+        if number == 0:
+            mode.tally.matmul(left, right, found)
+        else:
+            term = mode.scratch.array(found.shape, found.dtype, "term")
+            found += mode.tally.matmul(left, right, term)
     return found.reshape(out_channels, windows.channels, *kernel)
+
+
+def turned_gradient(dy: Array, weight: Array, steps: Steps, mode: Mode) -> Array:
+    """The input gradient of a `convolve` with stride 1 and one group: (N, C, *n).
+
+    It is the correlation with the kernel turned by 180 degrees of dy, which has to come with
+    d(F - 1) zeros around it, less on each side what the input was padded there.
+    """
+    turned = np.flip(weight, axis=tuple(range(2, weight.ndim))).swapaxes(0, 1)
+    return convolve(dy, np.ascontiguousarray(turned), None, steps, 1, mode)
 
 
 def input_gradient(
@@ -294,15 +268,15 @@ def input_gradient(
     """The gradient of `convolve` for its input, whose axes are n: (N, C, *n).
 
     Also the transposed convolution of dy, uncropped. Each output value times the weights is added
-    to the inputs under its window; each thread takes input channels of its own.
+    to the inputs under its window.
     """
     batch, channels = len(dy), weight.shape[1] * groups
     dx = np.zeros((batch, channels, *n), np.result_type(dy, weight))  # what no window reads stays 0
     windows = Windows(dx, weight.shape[2:], steps, groups)
     dy = dy.reshape(batch, groups, len(weight) // groups, -1)
-    matrix = weight.reshape(groups, len(weight) // groups, windows.channels, windows.taps)
+    matrix = weight.reshape(groups, len(weight) // groups, -1)
     if groups == len(weight) == channels:
-        _spread_depthwise(windows, matrix[:, :, 0], dy, mode)
+        _spread_depthwise(windows, matrix, dy, mode)
     else:
         _spread(windows, matrix, dy, mode)
     return dx
@@ -310,22 +284,17 @@ def input_gradient(
 
 def _spread(windows: Windows, matrix: Array, dy: Array, mode: Mode) -> None:
     """Add to the inputs the products of weights and output gradients, tap by tap."""
-
-    def job(cut: Cut) -> None:
-        part_of_weight = matrix[cut.groups, :, cut.channels]
-        left = part_of_weight.reshape(*part_of_weight.shape[:2], -1).swapaxes(1, 2)
-        most = max(TILE // (left.shape[0] * left.shape[1]), SMALL // 4)
-        for part in windows.parts(windows.positions if windows.single else most):
-            right = windows.outputs(dy, part, cut, mode)
-            into = windows.of(part, cut)
-            shape = (*left.shape[:2], right.shape[2])
-            if windows.single:
-                mode.tally.matmul(left, right, into.reshape(shape))
-            else:
-                term = mode.workers.scratch(prod(shape), into.dtype, "columns").reshape(shape)
-                _add_taps(into, mode.tally.matmul(left, right, term).reshape(into.shape), windows)
-
-    mode.workers.run(job, windows.cuts(mode.workers.threads if windows.crowded(mode) else 1))
+    left = matrix.swapaxes(1, 2)
+    most = max(TILE // (left.shape[0] * left.shape[1]), SMALL // 4)
+    for part in windows.parts(windows.positions if windows.single else most):
+        right = windows.outputs(dy, part, mode)
+        into = windows.of(part)
+        shape = (*left.shape[:2], right.shape[2])
+        if windows.single:
+            mode.tally.matmul(left, right, into.reshape(shape))
+        else:
+            term = mode.scratch.array(shape, into.dtype, "columns")
+            _add_taps(into, mode.tally.matmul(left, right, term).reshape(into.shape), windows)
 
 
 def _add_taps(into: Array, values: Array, windows: Windows) -> None:
@@ -337,16 +306,10 @@ def _add_taps(into: Array, values: Array, windows: Windows) -> None:
 
 def _spread_depthwise(windows: Windows, matrix: Array, dy: Array, mode: Mode) -> None:
     """Each input channel gets the gradients of one output channel."""
-
-    def job(block: tuple[int, slice]) -> None:
-        image, channels = block
+    for image, channels in _few_channels(windows):
         gradient = dy[image, channels].reshape(-1, *windows.out)
-        term = mode.workers.scratch(gradient.size, windows.view.dtype, "term").reshape(
-            gradient.shape
-        )
+        term = mode.scratch.array(gradient.shape, windows.view.dtype, "term")
         for into, factor in _taps(windows, matrix, image, channels):
             np.multiply(gradient, factor, out=term)
             np.add(into, term, out=into)
             mode.tally.add(gradient.size)
-
-    mode.workers.run(job, _few_channels(windows), together=dy.nbytes < LARGE)

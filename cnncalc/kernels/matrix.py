@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from cnncalc import lazy_numpy as np
-from cnncalc.kernels.convolution import LARGE, blocks
 from cnncalc.kernels.mode import Array, Mode
 
 
-def product(rows: Array, weight: Array, mode: Mode) -> Array:
-    """rows (n, k) times the transpose of weight (m, k): (n, m), some columns at a time."""
-    y = np.empty((len(rows), len(weight)), np.result_type(rows, weight))
+def outer_sum(dy: Array, x: Array, mode: Mode) -> Array:
+    """The sum over n of the outer products of dy (n, m) and x (n, k): (m, k).
 
-    def job(block: slice) -> None:
-        mode.tally.matmul(rows, weight[block].T, y[:, block])
-
-    large = weight.nbytes >= LARGE
-    mode.workers.run(job, blocks(len(weight), mode.workers.threads if large else 1))
-    return y
+    BLAS takes twice as long for a single one.
+    """
+    if len(x) > 1:
+        return mode.tally.matmul(dy.T, x)
+    mode.tally.add(dy.size * x.size)
+    return np.multiply(dy.T, x)

@@ -1,95 +1,39 @@
-"""How a layer is run: in training or not, on how many threads, with which random numbers."""
+"""How a layer is run: in training or not, in which memory, with which random numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock, local
-from typing import TYPE_CHECKING, Any, NamedTuple
+from math import prod
+from typing import Any, NamedTuple
 
 from cnncalc import lazy_numpy as np
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
 
 Array = Any
 """An array of NumPy; not its own type, as NumPy is imported on first use only."""
 
 
-class Workers:
-    """Runs independent jobs on a fixed number of threads.
+class Scratch:
+    """Memory for intermediate values, used again and again by the layers of a run.
 
-    There are two ways to use them. Matrix products share one job at a time: threads of BLAS wait
-    for each other without Python's lock. Where there are many large jobs, each thread takes its
-    own, and all that is done beside the products goes in parallel, too; a thread that sleeps for
-    the lock takes some 70 us to wake, so that small jobs only lose. `alone` is the context in which
-    BLAS has one thread for each of ours.
+    Fresh memory costs a page fault for every 4 KiB, which is as much as the work on it.
     """
 
-    def __init__(
-        self, threads: int = 1, alone: Callable[[], AbstractContextManager[Any]] = nullcontext
-    ) -> None:
-        self.threads, self.alone = threads, alone
-        self._pool = _pool(threads - 1) if threads > 1 else None
-        self._own = local()
-        self._lock = Lock()
-        self.held = 0
-        """Bytes of scratch memory, of all threads."""
+    def __init__(self) -> None:
+        self._buffers: dict[tuple[str, Any], Array] = {}
 
-    def run(
-        self, job: Callable[[Any], object], items: Iterable[Any], *, together: bool = False
-    ) -> None:
-        """Call `job` on every item, in any order; the first error of a job is raised.
+    @property
+    def held(self) -> int:
+        """Bytes of all arrays."""
+        return sum(buffer.nbytes for buffer in self._buffers.values())
 
-        `together`: all threads share one job at a time, and each thread has its own otherwise.
-        """
-        queue = list(items)
-        if self._pool is None or len(queue) < 2 or together:
-            for item in queue:
-                job(item)
-            return
-        waiting = iter(queue)  # shared by all threads: next() on it is atomic
-
-        def work() -> None:
-            for item in waiting:
-                job(item)
-
-        with self.alone():
-            others = [self._pool.submit(work) for _ in range(min(self.threads, len(queue)) - 1)]
-            work()
-            for other in others:
-                other.result()
-
-    def scratch(self, elements: int, dtype: Any, name: str = "") -> Array:
-        """A flat array of this thread, for use until the next call with that name.
-
-        Fresh memory costs a page fault for every 4 KiB, which is as much as the work on it.
-        """
-        buffers: dict[Any, Array] = vars(self._own)
-        found = buffers.get((name, dtype))
-        if found is None or found.size < elements:
-            before = 0 if found is None else found.nbytes
-            found = buffers[name, dtype] = np.empty(elements, dtype)
-            with self._lock:
-                self.held += found.nbytes - before
-        return found[:elements]
-
-    def close(self) -> None:
-        """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
-
-
-def _pool(threads: int) -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor  # 5 ms, which static commands do not pay
-
-    return ThreadPoolExecutor(threads, initializer=_quiet)
-
-
-def _quiet() -> None:
-    """A thread has floating-point error settings of its own; the engine looks at results."""
-    np.seterr(all="ignore")
+    def array(self, shape: Sequence[int], dtype: Any, name: str) -> Array:
+        """An array for use until the next call with that name."""
+        size = prod(shape)
+        buffer = self._buffers.get((name, dtype))
+        if buffer is None or buffer.size < size:
+            buffer = self._buffers[name, dtype] = np.empty(size, dtype)
+        return buffer[:size].reshape(shape)
 
 
 class Tally:
@@ -97,21 +41,16 @@ class Tally:
 
     def __init__(self) -> None:
         self.products = 0
-        self._lock = Lock()
 
     def add(self, products: int) -> None:
-        """Count multiplications; may be called by several threads."""
-        with self._lock:
-            self.products += products
+        """Count multiplications."""
+        self.products += products
 
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """The matrix product of (..., n, k) and (..., k, m), counted as n k m each."""
         found = np.matmul(a, b, out=out)
-        self.add(found.size * a.shape[-1])
+        self.products += found.size * a.shape[-1]
         return found
-
-
-SERIAL = Workers()
 
 
 class Region(NamedTuple):
@@ -148,6 +87,6 @@ class Mode:
     save: bool = True
     overwrite: bool = False
     seed: tuple[int, ...] = (0,)
-    workers: Workers = SERIAL
+    scratch: Scratch = field(default_factory=Scratch)
     tally: Tally = field(default_factory=Tally)
     finish: Finish | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 from cnncalc import lazy_numpy as np
 from cnncalc.kernels.convolution import Ints, Steps, Windows, blocks
-from cnncalc.kernels.mode import Array, Mode, Workers
+from cnncalc.kernels.mode import Array, Mode
 from cnncalc.kernels.padding import Pairs, padded, padded_gradient
 
 BLOCK = 1 << 17
@@ -122,24 +122,21 @@ def maxima(x: Array, pool: Pool, mode: Mode) -> tuple[Array, Array | None]:
     -inf, from a place behind x. Source: aten/src/ATen/native/cpu/MaxPoolKernel.cpp.
     """
     if not np.iscomplexobj(x):
-        return _maxima(x, pool, mode.workers, mode.save)
-    _, places = _maxima(x.real, pool, mode.workers, save=True)
+        return _maxima(x, pool, mode.save)
+    _, places = _maxima(x.real, pool, save=True)
     return np.append(x, -np.inf)[places], places
 
 
-def _maxima(x: Array, pool: Pool, workers: Workers, save: bool) -> tuple[Array, Array | None]:
+def _maxima(x: Array, pool: Pool, save: bool) -> tuple[Array, Array | None]:
     y = np.empty((*x.shape[:2], *pool.out), x.dtype)
     places = np.empty(y.shape, np.int64) if save else None
     planes = _planes(x)
-
-    def job(block: tuple[slice, slice]) -> None:
+    for block in _blocks(x):
         part = padded(x[block], pool.exact, value=-np.inf)
         best = y[block] = _folded(part, pool, np.maximum)
         if places is not None:
             at = pool.places(_taps_of(part, best, pool))
             places[block] = np.add(at, planes[block], out=at)
-
-    workers.run(job, _blocks(x))
     if places is not None:
         nowhere = ~pool.holds_anything()
         if nowhere.any():
@@ -190,7 +187,7 @@ def scattered(dy: Array, places: Array, shape: Ints) -> Array:
 def _blocks(x: Array) -> list[tuple[slice, slice]]:
     """Some channels of one image each."""
     count = -(-x.shape[1] * prod(x.shape[2:]) // BLOCK)
-    channels = blocks(x.shape[1], max(2, count))
+    channels = blocks(x.shape[1], count)
     return [(slice(image, image + 1), part) for image in range(len(x)) for part in channels]
 
 

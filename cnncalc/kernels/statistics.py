@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cnncalc import lazy_numpy as np
 from cnncalc.kernels.blocks import broadcasting, on_channels
-from cnncalc.kernels.mode import Array, Workers
+from cnncalc.kernels.mode import Array
 
 LONG_ROW = 128
 """From here on a call of BLAS for each row is cheaper than another pass."""
@@ -42,7 +42,7 @@ def summed_to(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def standardize(
-    x: Array, y: Array, weight: Array | None, bias: Array | None, eps: float, workers: Workers
+    x: Array, y: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array]:
     """y = weight (x - mean) / sigma + bias; gives mean and 1 / sigma, sigma^2 = variance + eps.
 
@@ -62,7 +62,7 @@ def standardize(
             if bias is not None:
                 np.add(out, bias[part, None], out=out)
 
-    on_channels(job, x, workers)
+    on_channels(job, x)
     return mean, inverse
 
 
@@ -72,7 +72,6 @@ def standardize_backward(
     statistics: Sequence[Array],
     weight: Array | None,
     dx: Array | None,
-    workers: Workers,
 ) -> tuple[Array, Array]:
     """The sums of dy, and of dy (x - mean) / sigma, for each B; `dx` is filled unless it is None.
 
@@ -97,5 +96,5 @@ def standardize_backward(
             out = np.multiply(work, factor[:, None], out=dx[:, part])
             np.subtract(out, (plain[part] * factor / count)[:, None], out=out)
 
-    on_channels(job, x, workers)
+    on_channels(job, x)
     return plain, along

@@ -85,7 +85,7 @@ class Elementwise(Activation, abstract=True):
     def forward(self, weights: Mapping[str, Array], x: Array, *, mode: Mode) -> tuple[Array, Array]:
         keeps_input = mode.save and self.saves == SAVES_INPUT
         y = memory_for(x.shape, x.dtype, x if mode.overwrite and not keeps_input else None)
-        on_blocks(lambda block: self.value(x[block], y[block]), y, mode.workers)
+        on_blocks(lambda block: self.value(x[block], y[block]), y)
         kept = x if keeps_input else y
         return y, kept if mode.save else None
 
@@ -93,7 +93,7 @@ class Elementwise(Activation, abstract=True):
         self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
     ) -> tuple[Array, dict[str, Array]]:
         dx = memory_for(dy.shape, np.result_type(dy, saved), dy if mode.overwrite else None)
-        on_blocks(lambda b: self.gradient(dy[b], saved[b], dx[b]), dx, mode.workers)
+        on_blocks(lambda b: self.gradient(dy[b], saved[b], dx[b]), dx)
         return dx, {}
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from cnncalc.argument import Integer, OneOf, Padding, Pair, PerAxis, argument, flag, positive
 from cnncalc.kernels import unshared
-from cnncalc.kernels.convolution import Steps, convolve, input_gradient, weight_gradient
+from cnncalc.kernels.convolution import (
+    Steps,
+    convolve,
+    input_gradient,
+    turned_gradient,
+    weight_gradient,
+)
 from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.kernels.padding import padded, padded_gradient
 from cnncalc.layer import (
@@ -152,10 +158,26 @@ class ConvNd(Layer, abstract=True):
             )
             if "bias" in weights:
                 found["bias"] = bias_gradient(dy)
-        if wants.inputs:
+        if wants.inputs and self._turns(weight, saved):
+            dx = turned_gradient(padded(dy, self._turned_pads), weight, self.steps, mode)
+        elif wants.inputs:
             dx = input_gradient(dy, weight, x.shape[2:], self.steps, self.groups, mode)
             dx = padded_gradient(dx, self.pads, PADDING[self.padding_mode])
         return dx, found
+
+    def _turns(self, weight: Array, x: Array) -> bool:
+        """Whether the input gradient is the convolution with the turned kernel, and less work so.
+
+        Its products are as many where sizes are kept. It takes a copy of the weight.
+        """
+        kept = [sum(pair) + 1 for pair in self.pads] == list(self.extents)
+        plain = prod(self.stride) == self.groups == 1 and self.padding_mode == "zeros"
+        return plain and kept and prod(self.kernel_size) > 1 and weight.size <= x.size
+
+    @property
+    def _turned_pads(self) -> tuple[Pair, ...]:
+        """d(F - 1) less the padding of the input."""
+        return tuple((after, before) for before, after in self.pads)
 
 
 def bias_gradient(dy: Array) -> Array:

@@ -66,7 +66,7 @@ class DropoutBase(Layer, abstract=True):
             out = np.multiply(x[block], each[block], out=y[block])
             np.multiply(out, scale, out=out)
 
-        on_blocks(job, y, mode.workers)
+        on_blocks(job, y)
         return y
 
     def _shift(self, y: Array, mask: Array) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, ListOf, argument, flag, number, positive
-from cnncalc.kernels.matrix import product
+from cnncalc.kernels.matrix import outer_sum
 from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.layer import (
     SAVES_INPUT_FOR_WEIGHTS,
@@ -77,7 +77,7 @@ class Linear(Layer):
     def forward(
         self, weights: Mapping[str, Array], x: Array, *, mode: Mode
     ) -> tuple[Array, Array | None]:
-        y = product(x.reshape(-1, x.shape[-1]), weights["weight"], mode)
+        y = mode.tally.matmul(x.reshape(-1, x.shape[-1]), weights["weight"].T)
         if "bias" in weights:
             y = y + weights["bias"]
         return y.reshape(*x.shape[:-1], -1), x if mode.save else None
@@ -88,11 +88,11 @@ class Linear(Layer):
         dx, found, weight = None, {}, weights["weight"]
         rows = dy.reshape(-1, dy.shape[-1])
         if wants.weights:
-            found["weight"] = product(rows.T, saved.reshape(-1, saved.shape[-1]).T, mode)
+            found["weight"] = outer_sum(rows, saved.reshape(-1, saved.shape[-1]), mode)
             if "bias" in weights:
                 found["bias"] = rows.sum(axis=0)
         if wants.inputs:
-            dx = product(rows, weight.T, mode).reshape(saved.shape)
+            dx = mode.tally.matmul(rows, weight).reshape(saved.shape)
         return dx, found
 
 

@@ -101,7 +101,7 @@ def folded(operation: Callable[..., Array], xs: Sequence[Array], mode: Mode) -> 
             for x in others:
                 so_far = operation(so_far, x[block], out=y[block])
 
-    on_blocks(job, y, mode.workers)
+    on_blocks(job, y)
     return y
 
 

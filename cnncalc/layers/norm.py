@@ -98,7 +98,7 @@ class BatchNormNd(Layer, abstract=True):
         y = memory_for(x.shape, np.result_type(x, *weights.values()), reuse)
         rows = self._rows(x)
         weight, bias = (self._repeated(weights, name, rows) for name in ("weight", "bias"))
-        found = standardize(rows, y.reshape(rows.shape), weight, bias, self.eps, mode.workers)
+        found = standardize(rows, y.reshape(rows.shape), weight, bias, self.eps)
         return y, (x, *found) if mode.save else None
 
     def backward(
@@ -119,7 +119,6 @@ class BatchNormNd(Layer, abstract=True):
             statistics,
             self._repeated(weights, "weight", rows),
             None if dx is None else dx.reshape(rows.shape),
-            mode.workers,
         )
         return dx, self._gradients(weights, *(one.reshape(-1, x.shape[1]).sum(0) for one in sums))
 
@@ -202,7 +201,7 @@ class BatchNormNd(Layer, abstract=True):
                 out = np.multiply(x[block], factor[block[1]], out=y[block])
                 np.add(out, shift[block[1]], out=out)
 
-        on_blocks(job, y, mode.workers)
+        on_blocks(job, y)
         return y, kept
 
     def _backward_running(self, weights: Mapping[str, Array], dy: Array, mode: Mode) -> Array:
@@ -213,7 +212,7 @@ class BatchNormNd(Layer, abstract=True):
             with broadcasting(dy.shape):
                 np.multiply(dy[block], factor[block[1]], out=dx[block])
 
-        on_blocks(job, dx, mode.workers)
+        on_blocks(job, dx)
         return dx
 
     def _sums_running(
@@ -221,9 +220,7 @@ class BatchNormNd(Layer, abstract=True):
     ) -> dict[str, Array]:
         shape = (*x.shape[:2], -1)
         statistics = (weights["running_mean"], self._inverse(weights))
-        sums = standardize_backward(
-            dy.reshape(shape), x.reshape(shape), statistics, None, None, mode.workers
-        )
+        sums = standardize_backward(dy.reshape(shape), x.reshape(shape), statistics, None, None)
         return self._gradients(weights, *sums)
 
     def _gradients(
@@ -370,7 +367,7 @@ class SetNorm(Layer, abstract=True):
         rows = x.reshape(1, self._sets(x), -1)
         reuse = x if mode.overwrite and not mode.save else None
         y = memory_for(x.shape, np.result_type(x, *weights.values()), reuse)
-        found = standardize(rows, y.reshape(rows.shape), None, None, self.eps, mode.workers)
+        found = standardize(rows, y.reshape(rows.shape), None, None, self.eps)
         if "weight" in weights:
             y *= self._spread(weights["weight"], x)
         if "bias" in weights:
@@ -391,7 +388,6 @@ class SetNorm(Layer, abstract=True):
                 (mean, inverse),
                 None,
                 dx.reshape(rows.shape),
-                mode.workers,
             )
         gradients = {}
         if "weight" in weights and wants.weights:

@@ -25,11 +25,11 @@ def of_layer(signature: Signature, batch: int) -> int:
     return REAL * (sum(sizes) + COPIES * max(sizes)) + COMPLEX * COPIES * sum(activations)
 
 
-def of_network(graph: Graph, batch: int, threads: int) -> int:
+def of_network(graph: Graph, batch: int) -> int:
     """Bytes that the derivatives of a whole network take; raises EngineError."""
     weights = sum(prod(one.shape) for one in parameters(graph).values())
-    analytic = budget.needed(graph, Work(batch, REAL, threads, backward=True))
-    numeric = budget.needed(graph, Work(batch, COMPLEX, threads))
+    analytic = budget.needed(graph, Work(batch, REAL, backward=True))
+    numeric = budget.needed(graph, Work(batch, COMPLEX))
     return max(analytic, numeric + REAL * weights)  # beside the gradients
 
 

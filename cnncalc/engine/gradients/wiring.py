@@ -62,7 +62,7 @@ def check_wiring(
         return (_whole(Verdict.NOT_CHECKED, note),)
     found: tuple[WiringCheck, ...] = ()
     try:
-        too_much = excess(of_network(graph, batch, threads), memory)
+        too_much = excess(of_network(graph, batch), memory)
         if too_much:
             return (_whole(Verdict.NOT_CHECKED, too_much),)
         for attempt in range(ATTEMPTS):

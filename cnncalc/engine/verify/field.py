@@ -30,6 +30,7 @@ from cnncalc.engine.verify.results import Difference
 from cnncalc.engine.weights import Array, Arrays, initialise, known_shape, random_inputs
 from cnncalc.graph import Graph, Node
 from cnncalc.layer import Shape
+from cnncalc.layers.resize import Upsample
 
 LAYERS = 6
 """Layers whose units are followed, besides those that no other map follows."""
@@ -246,22 +247,21 @@ def _by_gradients(graph: Graph, units: Sequence[Followed], given: Given, proof: 
     """One unit on random weights and inputs, and every gradient on the way to the inputs."""
     unit = _telling(graph, units)
     part = leading_to(graph, unit.value)
-    watch = _Watch(part, unit, proof)
+    dtype = _exact_enough(part, given.dtype)
     try:
-        work = Work(1, np.dtype(given.dtype).itemsize, backward=True)
+        work = Work(1, np.dtype(dtype).itemsize, backward=True)
         budget.check(part, work, given.memory)
+        upstream = one_hot(part, unit.value, [unit.place], dtype)
         run(
             part,
-            {name: given.weights[name] for name in _weights(part, given.weights)},
-            random_inputs(part, 1, given.seed, given.dtype),
+            _weights(part, given.weights, dtype),
+            random_inputs(part, 1, given.seed, dtype),
             backward=True,
-            upstream={
-                part.values[unit.value].path: one_hot(part, unit.value, [unit.place], given.dtype)
-            },
+            upstream={part.values[unit.value].path: upstream},
             input_gradients=True,
             threads=given.threads,
             overwrite=False,
-            watch=watch,
+            watch=_Watch(part, unit, proof),
         )
     except EngineError as error:
         proof.no_gradients = error.message
@@ -269,10 +269,23 @@ def _by_gradients(graph: Graph, units: Sequence[Followed], given: Given, proof: 
         proof.no_gradients = "there is not enough memory"
 
 
-def _weights(part: Graph, weights: Arrays) -> Iterator[str]:
-    """The names of the weights of a part of the network."""
+def _exact_enough(part: Graph, dtype: str) -> str:
+    """The type to run in: in float32, resampling may take the pixel beside that of exact places.
+
+    So does torch: it computes places in the type of the data.
+    """
+    resampled = any(isinstance(node.layer, Upsample) for node in part.nodes)
+    return "float64" if resampled else dtype
+
+
+def _weights(part: Graph, weights: Arrays, dtype: str) -> Arrays:
+    """The weights of a part of the network."""
     paths = {node.path for node in part.nodes}
-    return (name for name in weights if name.rpartition(".")[0] in paths)
+    return {
+        name: one.astype(dtype, copy=False)
+        for name, one in weights.items()
+        if name.rpartition(".")[0] in paths
+    }
 
 
 def _telling(graph: Graph, units: Sequence[Followed]) -> Followed:

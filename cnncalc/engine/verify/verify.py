@@ -134,7 +134,7 @@ class _Verifier:
     def _refused(self, how: How) -> Runs | None:
         """Why a run cannot be started, if so."""
         item = np.dtype(how.dtype).itemsize
-        work = Work(how.batch, item, how.threads, backward=how.train)
+        work = Work(how.batch, item, backward=how.train)
         try:
             plan(self.graph, train=how.train, backward=how.train, input_gradients=True, fuse=False)
             budget.check(self.graph, work, self.memory, self.rebuild)
