@@ -196,6 +196,15 @@ def test_resampling_reads_what_the_exact_places_say(n, how, mode):
     assert found.stopped is None
 
 
+def test_places_that_float32_rounds_to_others_are_no_fault(monkeypatch):
+    """Made 2.3 times as large, position 69 is a copy of 30; in float32 of 29, as in torch."""
+    graph = network("- Upsample: {scale_factor: 2.3}", input="[1, 31]")
+    monkeypatch.setattr(field, "_places", lambda *_: [(69,)])
+    found = proof_of(graph)
+    assert not found.differences
+    assert found.by_gradients == 1
+
+
 # ---- every fault is caught
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, reduce
 from itertools import product
-from math import floor, prod
+from math import prod
 from operator import or_
 from typing import NamedTuple
 
@@ -249,8 +249,8 @@ def _taps(axis: Axis, o: int) -> Iterable[int]:
     n, m = axis.before, axis.after
     if axis.linear:
         return _linear_taps(axis, o)
-    place = o * n // m if axis.scale is None else floor(o / axis.scale)
-    return (min(place, n - 1),)
+    after, before = (m, n) if axis.scale is None else _ratio(axis.scale)
+    return (min(o * before // after, n - 1),)
 
 
 def _linear_taps(axis: Resized, o: int) -> Iterable[int]:
