@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from enum import Enum
 from math import gcd
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Sliding(NamedTuple):
@@ -70,6 +73,17 @@ class Resized(NamedTuple):
     linear: bool = False
     align_corners: bool = False
     scale: float | None = None
+
+    @property
+    def step(self) -> Fraction:
+        """Input positions for each output position: by the corners, the scale, or the sizes."""
+        from fractions import Fraction  # only networks that resample need it
+
+        if self.align_corners and self.after > 1:
+            return Fraction(self.before - 1, self.after - 1)
+        if self.scale is None:
+            return Fraction(self.before, self.after)
+        return 1 / Fraction(repr(self.scale))
 
 
 class Adaptive(NamedTuple):

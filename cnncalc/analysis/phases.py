@@ -7,7 +7,6 @@ the edges of one period's fields say all. Borders play no part: maps are taken t
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
 from typing import NamedTuple
@@ -81,7 +80,7 @@ def taps(axis: Axis, unit: int) -> range:
     if isinstance(axis, Adaptive):
         return axis.taps(unit)
     assert isinstance(axis, Resized)
-    step = _ratio(axis)
+    step = axis.step
     linear = axis.linear and axis.before > 1  # there is nothing between one position and itself
     place = unit * step
     if linear and not axis.align_corners:
@@ -96,18 +95,12 @@ def _pace(axis: Axis) -> tuple[int, int]:
         return 1, axis.stride
     if isinstance(axis, Transposed):
         return axis.stride, 1
-    assert isinstance(axis, Adaptive | Resized)
-    step = Fraction(axis.before, axis.after) if isinstance(axis, Adaptive) else _ratio(axis)
+    if isinstance(axis, Adaptive):
+        common = gcd(axis.before, axis.after)
+        return axis.after // common, axis.before // common
+    assert isinstance(axis, Resized)
+    step = axis.step
     return step.denominator, step.numerator
-
-
-def _ratio(axis: Resized) -> Fraction:
-    """Input positions for each output position, by the corners, the written scale or the sizes."""
-    if axis.align_corners and axis.after > 1:
-        return Fraction(axis.before - 1, axis.after - 1)
-    if axis.scale is None:
-        return Fraction(axis.before, axis.after)
-    return 1 / Fraction(repr(axis.scale))
 
 
 def _transposed(axis: Transposed, unit: int) -> range:

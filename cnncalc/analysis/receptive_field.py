@@ -51,9 +51,8 @@ class AxisField(NamedTuple):
     @property
     def start(self) -> Exact | None:
         """The centre of the field of unit 0."""
-        if self.left is None or self.local is None:
-            return None
-        return quotient(2 * self.left + self.local, 2)
+        twice = _twice_start(self)
+        return None if twice is None else quotient(twice, 2)
 
     @property
     def padding(self) -> Exact | None:
@@ -238,26 +237,17 @@ def _step(axis: Axis, n: int) -> tuple[int, Exact, Exact]:
 
 def _resized(axis: Resized, n: int) -> tuple[int, Exact, Exact]:
     """Resampling: one tap, or the two around a place, of which one may have no weight."""
+    step = axis.step
+    parts = step.denominator
     if axis.align_corners:
-        step = quotient(axis.before - 1, axis.after - 1) if axis.after > 1 else axis.before
-        taps = 1 if isinstance(step, int) or n == 1 else 2
+        taps = 1 if parts == 1 or n == 1 else 2
         return taps, quotient(1 - taps, 2), step
-    step = _ratio(axis)
     if axis.linear:
-        exact = isinstance(step, int) and step % 2 == 1
+        exact = parts == 1 and step % 2 == 1
         taps = 1 if exact or n == 1 else 2
         return taps, quotient(step - taps, 2), step
-    parts = step.denominator  # nearest is the one before, on average (parts - 1) / (2 parts) off
+    # nearest is the one before, on average (parts - 1) / (2 parts) off
     return 1, -quotient(parts - 1, 2 * parts), step
-
-
-def _ratio(axis: Resized) -> Exact:
-    """Input positions for each output position, by the written scale or by the sizes."""
-    if axis.scale is None:
-        return quotient(axis.before, axis.after)
-    from fractions import Fraction
-
-    return quotient(1, Fraction(repr(axis.scale)))
 
 
 def _plain(number: Exact) -> Exact:
@@ -269,12 +259,17 @@ def _hull(a: Field, b: Field) -> Field:
     """The smallest field around two that meet."""
     axes = tuple(_hull_axis(one, two) for one, two in zip(a.axes, b.axes, strict=True))
     met = all(
-        one.jump == two.jump and one.start == two.start
+        one.jump == two.jump and _twice_start(one) == _twice_start(two)
         for one, two in zip(a.axes, b.axes, strict=True)
         if one.local is not None and two.local is not None
     )
     aligned = a.aligned and b.aligned and met
     return Field(axes, aligned, a.reducer or b.reducer, a.ordered and b.ordered)
+
+
+def _twice_start(axis: AxisField) -> Exact | None:
+    """Twice the start, which takes no fraction where fields lie around the edge of a pixel."""
+    return None if axis.left is None or axis.local is None else 2 * axis.left + axis.local
 
 
 def _hull_axis(a: AxisField, b: AxisField) -> AxisField:
