@@ -80,13 +80,11 @@ def taps(axis: Axis, unit: int) -> range:
     if isinstance(axis, Adaptive):
         return axis.taps(unit)
     assert isinstance(axis, Resized)
-    step = axis.step
+    before, after = axis.step.as_integer_ratio()
     linear = axis.linear and axis.before > 1  # there is nothing between one position and itself
-    place = unit * step
-    if linear and not axis.align_corners:
-        place += (step - 1) / 2  # from centre to centre
-    first = place.numerator // place.denominator
-    return range(first, first + (2 if linear and place.denominator > 1 else 1))
+    shift = before - after if linear and not axis.align_corners else 0  # from centre to centre
+    first, rest = divmod(2 * unit * before + shift, 2 * after)
+    return range(first, first + (2 if linear and rest else 1))
 
 
 def _pace(axis: Axis) -> tuple[int, int]:

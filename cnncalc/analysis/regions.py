@@ -15,9 +15,10 @@ from math import prod
 from operator import or_
 from typing import NamedTuple
 
+from cnncalc.analysis.phases import taps
 from cnncalc.graph import Graph, Node
 from cnncalc.layer import Shape
-from cnncalc.window import POINT, Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
+from cnncalc.window import POINT, Axis, Reach, Sliding, Transposed, Whole, Window
 
 LONGEST = 1 << 16
 """Positions of an axis: a set takes a bit for each, at every layer."""
@@ -192,7 +193,8 @@ def _read(axis: Axis, bits: int, n: int) -> int:
         return _every(_shifted(reach, axis.before - axis.extent + 1), axis.stride, n)
     if isinstance(axis, Whole):
         return (1 << n) - 1 if bits else 0
-    return reduce(or_, (1 << i for o in members(bits) for i in _taps(axis, o)), 0)
+    inside = (min(max(i, 0), n - 1) for o in members(bits) for i in taps(axis, o))
+    return reduce(or_, (1 << i for i in inside), 0)  # beyond the ends is what lies at the end
 
 
 def _slid(axis: Sliding, bits: int, n: int) -> int:
@@ -239,39 +241,6 @@ def _every(bits: int, stride: int, n: int) -> int:
     """The positions below n whose multiple by the stride is in the set."""
     picked = f"{bits:b}"[::-1][::stride][:n]
     return int(picked[::-1], 2) if picked else 0
-
-
-def _taps(axis: Axis, o: int) -> Iterable[int]:
-    """The positions that one output of a resampled or adaptively pooled axis reads."""
-    if isinstance(axis, Adaptive):
-        return axis.taps(o)
-    assert isinstance(axis, Resized)
-    n, m = axis.before, axis.after
-    if axis.linear:
-        return _linear_taps(axis, o)
-    after, before = (m, n) if axis.scale is None else _ratio(axis.scale)
-    return (min(o * before // after, n - 1),)
-
-
-def _linear_taps(axis: Resized, o: int) -> Iterable[int]:
-    """The two positions around a place, one where it has all the weight."""
-    n, m = axis.before, axis.after
-    if n == m:
-        return (o,)
-    if axis.align_corners:
-        place, rest = divmod(o * (n - 1), m - 1) if m > 1 else (0, 0)
-    else:  # (o + 1/2) before / after - 1/2, in integers: a float may miss a whole number
-        after, before = (m, n) if axis.scale is None else _ratio(axis.scale)
-        place, rest = divmod(max((2 * o + 1) * before - after, 0), 2 * after)
-    lower = min(place, n - 1)
-    return (lower, min(lower + 1, n - 1)) if rest else (lower,)
-
-
-def _ratio(scale: float) -> tuple[int, int]:
-    """A factor as it is written, as a ratio of integers."""
-    from fractions import Fraction  # which few networks need
-
-    return Fraction(repr(scale)).as_integer_ratio()
 
 
 def members(bits: int) -> Iterator[int]:
