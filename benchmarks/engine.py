@@ -31,6 +31,7 @@ from threadpoolctl import threadpool_limits
 
 import cnncalc
 from cnncalc.analysis.report import Sizing
+from cnncalc.engine.heap import keep_freed_memory
 from cnncalc.engine.run import run
 from cnncalc.engine.weights import initialise, random_inputs
 from cnncalc.graph import Graph
@@ -120,6 +121,7 @@ class Case(NamedTuple):
 
 def main() -> None:
     options = arguments()
+    keep_freed_memory()  # as the commands do
     peak = sgemm(options.threads)
     print(f"{options.threads} threads, sgemm peak {peak:.0f} GMAC/s, best of {options.runs} runs")
     print(line(list(HEADINGS)))

@@ -31,8 +31,6 @@ class Dirty(Scratch):
         return found
 
 
-
-
 def arrays(layer, example, dtype=np.float64, batch=BATCH):
     """Random inputs and weights, away from kinks; a loss also gets a target."""
     generator = np.random.default_rng(11)

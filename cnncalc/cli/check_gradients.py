@@ -83,7 +83,9 @@ def _check(
         return merged(built.problems), None
     from cnncalc.engine import budget
     from cnncalc.engine.gradients.check import check_gradients
+    from cnncalc.engine.heap import keep_freed_memory
 
+    keep_freed_memory()
     memory = how["memory"] or budget.available()
     with progress(f"check-gradients {built.graph.name or built.graph.file}") as tell:
         report = check_gradients(

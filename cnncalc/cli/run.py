@@ -154,8 +154,10 @@ def _initialise(network: _Networks, init: str, asked: dict[str, Any]) -> None:
 
 def _run(network: _Networks, asked: dict[str, Any]) -> None:
     from cnncalc.engine import budget
+    from cnncalc.engine.heap import keep_freed_memory
     from cnncalc.engine.job import Request, run_files
 
+    keep_freed_memory()
     with _refusals():
         done = run_files(
             network,

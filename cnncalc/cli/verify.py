@@ -104,8 +104,10 @@ def _verify(
     if built.wrong:
         return merged(built.problems), None
     from cnncalc.engine import budget
+    from cnncalc.engine.heap import keep_freed_memory
     from cnncalc.engine.verify.verify import verify
 
+    keep_freed_memory()
     memory = how["memory"] or budget.available()
     with progress(f"verify {built.graph.name or built.graph.file}") as tell:
         found = verify(
