@@ -156,6 +156,19 @@ def test_sizes_that_vary_have_a_range(tmp_path):
     assert document["fields"][0]["layers"][0]["receptive_field"]["range"] == [[1, 2], [1, 2]]
 
 
+def test_sizes_that_are_not_followed_are_not_known(tmp_path):
+    path = tmp_path / "long.yaml"
+    path.write_text(
+        "cnncalc: 1\ninput: [1, 500]\nlayers: [Upsample: {size: 1021}, Upsample: {size: 1101}]\n",
+        encoding="utf-8",
+    )
+    found = run(path).output
+    assert cells(found)["layers.1"][2:4] == ["1", "?"]
+    assert cells(found)["layers.0"][2:4] == ["1", "-"]
+    document = json.loads(run(path, "--format", "json").output)
+    assert document["fields"][0]["layers"][1]["receptive_field"]["range"] == [None]
+
+
 def test_pixels_that_are_never_read_are_counted(tmp_path):
     path = tmp_path / "floor.yaml"
     path.write_text(
@@ -254,6 +267,7 @@ def test_a_cross_has_holes(tmp_path):
     [
         (["--unit", "0,0"], "--unit needs a --layer"),
         (["--layer", "secnd"], "did you mean 'second'?"),
+        (["--layer", "layers"], "its last layer is 'layers.5'"),
         (["--layer", "second", "--unit", "7,0"], "units are counted from 0 to 6,5"),
         (["--layer", "second", "--unit", "1"], "no unit 1 on a map of 7 x 6"),
         (["--layer", "second", "--unit", "a,b"], "is not a place such as 3,4"),

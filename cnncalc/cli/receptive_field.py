@@ -284,6 +284,8 @@ def _find(graph: Graph, report: Report, layer: str) -> Row:
     named = {name: by_value[index] for name, index in graph.names.items() if index in by_value}
     found = rows.get(layer) or named.get(layer)
     if found is None:
-        near = did_you_mean(layer, [*named, *rows])
+        inside = [path for path in rows if path.startswith((f"{layer}.", f"{layer}["))]
+        near = f"its last layer is '{inside[-1]}'" if inside else None
+        near = near or did_you_mean(layer, [*named, *rows])
         options.fail(f"there is no layer '{layer}'", near or "leave out --layer to list them")
     return found

@@ -92,8 +92,10 @@ def _size(axis: AxisField) -> str:
 
 
 def _range(axis: AxisField) -> str:
-    """The sizes of single units, where they are not all the nominal one."""
-    if axis.range is None or set(axis.range) == {axis.local}:
+    """The sizes of single units, where they are not all the nominal one; `?` is not followed."""
+    if axis.range is None:
+        return NONE if axis.local is None else "?"
+    if set(axis.range) == {axis.local}:
         return NONE
     return "..".join(str(size) for size in dict.fromkeys(axis.range))
 
