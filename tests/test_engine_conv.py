@@ -243,3 +243,24 @@ def test_unshared_weights_are_one_kernel_for_each_place(rank):
     u = integers(generator, x.shape)
     moved, _ = layer.forward(weights | {"bias": nothing["bias"]}, u, mode=Mode())
     assert (moved * dy).sum() == (dx * u).sum()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_a_fully_connected_layer_by_its_definition(batch):
+    """dW sums the outer products of upstream gradients and inputs; dX = dY W."""
+    linear = layers.find("Linear")(out_features=3)
+    generator = np.random.default_rng(0)
+    x, dy = integers(generator, (batch, 4)), integers(generator, (batch, 3))
+    weights = weights_of(linear, (4,), generator)
+    mode = Mode()
+    y, saved = linear.forward(weights, x, mode=mode)
+    dx, found = linear.backward(weights, dy, saved, wants=Wants(), mode=mode)
+    matrix, bias = weights["weight"], weights["bias"]
+    for n in range(batch):
+        assert y[n].tolist() == [sum(matrix[m] * x[n]) + bias[m] for m in range(3)]
+        assert dx[n].tolist() == [sum(matrix[:, k] * dy[n]) for k in range(4)]
+    for m in range(3):
+        outer = [sum(dy[n, m] * x[n, k] for n in range(batch)) for k in range(4)]
+        assert found["weight"][m].tolist() == outer
+        assert found["bias"][m] == dy[:, m].sum()
+    assert mode.tally.products == 3 * batch * linear.macs((4,))

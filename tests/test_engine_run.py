@@ -7,6 +7,7 @@ from helpers import compute, good, spec
 from cnncalc.engine.errors import EngineError
 from cnncalc.engine.run import run
 from cnncalc.engine.weights import initialise, parameters, random_inputs
+from cnncalc.kernels import convolution
 from cnncalc.language.builder import Settings
 from cnncalc.pipeline import expand, load
 from cnncalc.source import Source, read
@@ -114,7 +115,9 @@ NETWORKS = ["resnet18", "mobilenet_v2", "vgg16", "densenet121", "unet"]
 
 
 @pytest.mark.parametrize("layers", [BRANCHES, RESIDUAL])
-def test_taking_over_elementwise_layers_changes_no_bit(layers):
+@pytest.mark.parametrize("cached", [1000, 1 << 20])
+def test_taking_over_elementwise_layers_changes_no_bit(layers, cached, monkeypatch):
+    monkeypatch.setattr(convolution, "CACHED", cached)
     graph = network(layers, input="[3, 24, 24]")
     weights, inputs = arrays(graph, dtype="float32")
     for threads in (1, 2):

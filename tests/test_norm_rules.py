@@ -294,6 +294,15 @@ def test_a_norm_over_features_reads_all_of_them():
 # ---- padding
 
 
+PAD_MODES = {
+    "ZeroPad": "constant",
+    "ConstantPad": "constant",
+    "ReflectionPad": "reflect",
+    "ReplicationPad": "replicate",
+    "CircularPad": "circular",
+}
+
+
 @pytest.mark.parametrize("name", layers.FAMILIES["pad"])
 def test_padding_is_free_and_moves_the_start(name):
     value = {"value": 2.5} if name.startswith("Constant") else {}
@@ -303,7 +312,9 @@ def test_padding_is_free_and_moves_the_start(name):
     assert (layer.params(x), layer.saved(x), layer.flops(x), layer.view) == ({}, (), 0, False)
     sides = [1, 0, 2, 1, 3, 2][: 2 * layer.rank]
     layer = make(name, padding=sides, **value)
-    assert layer.window(x) == tuple(Sliding(before=n) for n in (3, 2, 1)[3 - layer.rank :])
+    mode = PAD_MODES[name.removesuffix(f"{layer.rank}d")]
+    befores = (3, 2, 1)[3 - layer.rank :]
+    assert layer.window(x) == tuple(Sliding(before=n, mode=mode) for n in befores)
     assert layer.infer(x) == (
         3,
         *(n + 2 * b - 1 for n, b in zip(x[1:], sides[-2::-2], strict=True)),

@@ -12,8 +12,8 @@ from heapq import heappop, heappush
 from operator import or_
 from typing import NamedTuple
 
-MAX_STEPS = 3_000
-"""Operations that the search for the best order tries, at most: about 10 ms."""
+MAX_STEPS = 10_000
+"""Operations that the search for the best order tries, at most: about 30 ms."""
 
 
 class Operation(NamedTuple):

@@ -218,6 +218,7 @@ class Conv2d(ConvNd):
     examples = [
         Example("Conv2d: {out_channels: 10, kernel_size: 5, padding: 2}", (3, 32, 32)),
         Example("Conv2d: {out_channels: 4, kernel_size: [3, 2], stride: [2, 3]}", (2, 8, 9)),
+        Example("Conv2d: {out_channels: 4, kernel_size: 3, stride: 2, padding: 1}", (3, 8, 7)),
         Example(
             "Conv2d: {out_channels: 6, kernel_size: 3, stride: 2, padding: 1, groups: 3}", (3, 8, 7)
         ),
