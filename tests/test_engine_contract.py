@@ -340,3 +340,13 @@ def test_the_window_is_what_an_output_depends_on(example):
             assert found == set(
                 product(*(reads(axis, o, size, beyond(layer)) for axis, o, size in axes))
             )
+
+
+def test_scratch_memory_is_used_again_by_arrays_of_one_type():
+    scratch = Scratch()
+    one = scratch.array((2, 3), np.float64, "a")
+    assert scratch.array((6,), np.float64, "a").base is one.base
+    other = scratch.array((2, 3), np.complex128, "a")
+    assert (other.dtype, other.shape) == (np.complex128, (2, 3))
+    assert not np.shares_memory(one, scratch.array((2, 3), np.float64, "b"))
+    assert scratch.held == 6 * (8 + 16 + 8)
