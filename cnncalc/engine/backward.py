@@ -11,7 +11,7 @@ from cnncalc.engine.errors import EngineError
 from cnncalc.engine.forward import Forward, Setting
 from cnncalc.engine.plan import Plan, Stage
 from cnncalc.engine.step import Step
-from cnncalc.engine.weights import Array, Arrays, key, known_shape, random_target
+from cnncalc.engine.weights import Array, Arrays, known_shape, random_target
 from cnncalc.graph import Graph, Node
 from cnncalc.kernels.mode import Mode, Wants
 from cnncalc.layer import LayerError, Shape
@@ -141,14 +141,14 @@ class Backward:
             scratch=setting.scratch,
         )
         dx, dweights = stage.layer.backward(
-            self.forward.weights(node),
+            self.forward.weights(stage.weights),
             dys[0] if len(dys) == 1 else dys,
             self.forward.saved.pop(stage.place),
             wants=wants,
             mode=mode,
         )
         dxs = dx if isinstance(dx, tuple) else (dx,)
-        named = {key(node, name): gradient for name, gradient in dweights.items()}
+        named = {stage.weights[name]: gradient for name, gradient in dweights.items()}
         if self.forward.watch is not None:
             shown = tuple(
                 one if index in wanted else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cnncalc.engine.errors import EngineError
 from cnncalc.engine.plan import Follower, Plan, Stage
 from cnncalc.engine.step import Step, Watch
-from cnncalc.engine.weights import Array, Arrays, key, node_parameters
-from cnncalc.graph import Graph, Node
+from cnncalc.engine.weights import Array, Arrays
+from cnncalc.graph import Graph
 from cnncalc.kernels.mode import Finish, Mode, Region, Scratch
 from cnncalc.layer import LayerError
 
@@ -46,17 +47,15 @@ class Forward:
         self.values = {}
         return found
 
-    def weights(self, node: Node) -> dict[str, Array]:
-        """The node's own weights, by their names."""
-        return {
-            name: self.all_weights[key(node, name)] for name in node_parameters(self.graph, node)
-        }
+    def weights(self, keys: Mapping[str, str]) -> dict[str, Array]:
+        """The weights of these keys, by their names in a layer."""
+        return {name: self.all_weights[one] for name, one in keys.items()}
 
     def _finish(self, followers: tuple[Follower, ...]) -> Finish | None:
         """What the layers that a stage takes over do, one after the other."""
         found = [
             follower.layer.finish(
-                self.weights(follower.node), [self.values[index] for index in follower.others]
+                self.weights(follower.weights), [self.values[index] for index in follower.others]
             )
             for follower in followers
         ]
@@ -79,7 +78,7 @@ class Forward:
             scratch=setting.scratch,
             finish=self._finish(stage.followers),
         )
-        weights = self.weights(node)
+        weights = self.weights(stage.weights)
         xs = [self.values[index] for index in node.inputs]
         try:
             y, saved = stage.layer.forward(weights, *xs, mode=mode)
@@ -89,7 +88,7 @@ class Forward:
         self.values.update(zip(stage.outputs, ys, strict=True))
         if setting.train:
             updates = stage.layer.updates(weights, saved)
-            self.buffers |= {key(node, name): value for name, value in updates.items()}
+            self.buffers |= {stage.weights[name]: value for name, value in updates.items()}
         if stage.wants is not None:
             self.saved[stage.place] = saved
         for index in stage.frees:

@@ -9,23 +9,29 @@ from cnncalc.analysis.cost import requiring_gradients, trains
 from cnncalc.analysis.memory import bases_of, kept_tensors
 from cnncalc.engine.errors import EngineError
 from cnncalc.engine.fusion import Followers, followers, others
+from cnncalc.engine.weights import weight_keys
 from cnncalc.graph import Graph, Node, Output
 from cnncalc.kernels.mode import Wants
 from cnncalc.layer import Layer
 
 
 class Follower(NamedTuple):
-    """A node whose work the stage before it does, and its inputs beside that stage's output."""
+    """A node whose work the stage before it does, and its inputs beside that stage's output.
+
+    `weights` are the keys of its weights by their own names.
+    """
 
     node: Node
     layer: Layer
+    weights: Mapping[str, str]
     others: tuple[int, ...]
 
 
 class Stage(NamedTuple):
     """One node of a run, with the elementwise layers that it takes over.
 
-    `place` is its number in the order of execution. `frees`: the values that nobody reads behind
+    `place` is its number in the order of execution. `weights` are the keys of the node's weights by
+    their own names. `frees`: the values that nobody reads behind
     it. `overwrite`: nobody else needs the memory of its first input. `wants` is None where no
     gradient passes the node.
     """
@@ -33,6 +39,7 @@ class Stage(NamedTuple):
     place: int
     node: Node
     layer: Layer
+    weights: Mapping[str, str]
     followers: tuple[Follower, ...]
     wants: Wants | None
     frees: tuple[int, ...] = ()
@@ -79,11 +86,13 @@ def _stages(graph: Graph, taken_over: Followers, gradients: frozenset[int]) -> l
     for place, node in enumerate(graph.nodes):
         chain, value = [], node.outputs[0]
         for follower in (graph.nodes[other] for other in taken_over.get(place, ())):
-            chain.append(Follower(follower, _runnable(follower), others(follower, value)))
+            keys = weight_keys(graph, follower)
+            chain.append(Follower(follower, _runnable(follower), keys, others(follower, value)))
             value = follower.outputs[0]
         if place not in inside:
             wants = _wants(graph, node, gradients)
-            found.append(Stage(place, node, _runnable(node), tuple(chain), wants))
+            keys = weight_keys(graph, node)
+            found.append(Stage(place, node, _runnable(node), keys, tuple(chain), wants))
     return found
 
 

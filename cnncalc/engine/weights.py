@@ -33,6 +33,11 @@ def node_parameters(graph: Graph, node: Node) -> dict[str, Parameter]:
     return node.layer.params(*shapes)
 
 
+def weight_keys(graph: Graph, node: Node) -> dict[str, str]:
+    """The keys of one node's parameters and buffers, by their own names."""
+    return {name: key(node, name) for name in node_parameters(graph, node)}
+
+
 def parameters(graph: Graph) -> dict[str, Parameter]:
     """All parameters and buffers of a network, by key, in execution order."""
     return {

@@ -192,10 +192,12 @@ def _by_images(
         columns = windows.columns(part, mode)
         images = part.images.stop - part.images.start
         shape = (*matrix.shape[:2], images, windows.positions)
-        into = mode.scratch.array(shape, y.dtype, "outputs")
-        mode.tally.matmul(matrix, columns, into.reshape(*shape[:2], -1))
         found = y[part.images]
-        found[...] = into.reshape(-1, images, windows.positions).swapaxes(0, 1)
+        alone = images == 1
+        into = found.reshape(shape) if alone else mode.scratch.array(shape, y.dtype, "outputs")
+        mode.tally.matmul(matrix, columns, into.reshape(*shape[:2], -1))
+        if not alone:
+            found[...] = into.reshape(-1, images, windows.positions).swapaxes(0, 1)
         _finish(found, part, finish)
 
 
