@@ -57,7 +57,8 @@ def build(node: dict, arrays: dict[str, np.ndarray]) -> nn.Module:
         given["in_features"] = own["weight"].shape[1]
     if kind == "BatchNorm2d":
         given["num_features"] = len(own["weight"])
-        given.pop("bias", None)
+        for name in ("weight", "bias"):  # torch has one switch for both, `affine`
+            given.pop(name)
     if "padding" in given:
         pairs = given["padding"]
         assert all(before == after for before, after in pairs), "symmetric padding only"

@@ -51,7 +51,10 @@ class Value(NamedTuple):
 
 
 class Node(NamedTuple):
-    """One layer of the expanded network; `inputs` and `outputs` are indices of values."""
+    """One layer of the expanded network; `inputs` and `outputs` are indices of values.
+
+    `written` are the places of the arguments that stand at the layer itself.
+    """
 
     path: str
     name: str | None
@@ -65,6 +68,7 @@ class Node(NamedTuple):
     frozen: bool = False
     train_only: bool = False
     problem: Problem | None = None
+    written: Mapping[str, Span] = {}
 
 
 class Output(NamedTuple):

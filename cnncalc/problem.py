@@ -57,6 +57,21 @@ class Call(NamedTuple):
     span: Span
 
 
+class Edit(NamedTuple):
+    """A stretch of the file and what is to stand there."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """What mends a problem; `safe` if the network computes the same as before."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    safe: bool = True
+
+
 class Problem(NamedTuple):
     """One finding: `message` is lower case, without a full stop, and quotes the value.
 
@@ -70,6 +85,7 @@ class Problem(NamedTuple):
     trace: tuple[Call, ...] = ()
     level: Level = Level.ERROR
     times: int = 1
+    fix: Fix | None = None
 
     @property
     def name(self) -> str:

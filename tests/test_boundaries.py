@@ -87,6 +87,8 @@ ALLOWED = {
         "instantiate",
         "__init__",
     },
+    "lint": {"analysis", "builder", "document", "graph", "layer", "layers", "pipeline", "problem"}
+    | {"language", "source", "spec", "suggest"},
     "cli": None,  # the command line may import everything
 }
 

@@ -14,6 +14,14 @@ from cnncalc.problem import Problem, Span
 MAX_LAYERS = 100_000
 
 
+def _written(made: Made, given: Arguments) -> dict[str, Span]:
+    """The places of the arguments at a layer, the primary one under its name."""
+    places = {name: argument.span for name, argument in given.keywords.items()}
+    if given.primary and made.layer and made.layer.primary:
+        places[made.layer.primary] = given.primary.span
+    return places
+
+
 class FullError(Exception):
     """The network is larger than a limit allows; it has been reported."""
 
@@ -61,6 +69,7 @@ class Assembler:
                 frozen=context.frozen,
                 train_only=context.train_only,
                 problem=problem,
+                written=_written(made, given),
             )
         )
         return list(outputs)

@@ -1,0 +1,1 @@
+"""What receptive fields tell: CNN4xx."""

@@ -1,0 +1,1 @@
+"""How names and branches hang together: CNN1xx."""

@@ -1,0 +1,1 @@
+"""Which layers follow which: CNN3xx."""

@@ -1,0 +1,1 @@
+"""What other frameworks mean otherwise: CNN6xx."""

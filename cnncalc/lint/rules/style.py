@@ -1,0 +1,1 @@
+"""How a spec is written: CNN8xx."""

@@ -1,0 +1,1 @@
+"""How windows lie on their inputs: CNN2xx."""
