@@ -98,7 +98,8 @@ def _temporary(graph: Graph, node: Node, work: Work) -> int:
             columns = xs[0][0] * prod(layer.kernel_size) * prod(ys[0][1:])
             stored = sum(elements(one.shape) for one in layer.params(*xs).values())
             return 2 * stored + work.batch * (padded + elements(ys[0]) + 3 * columns)
-        return work.batch * padded * (BACKWARD if work.backward else FORWARD)
+        zeros = layer.padding_mode == "zeros" and not work.backward
+        return 0 if zeros else work.batch * padded * (BACKWARD if work.backward else FORWARD)
     if isinstance(layer, ConvTransposeNd):
         return work.batch * 2 * ys[0][0] * prod(layer.written(xs[0][1:]))
     times = BACKWARD if work.backward else FORWARD
@@ -127,6 +128,11 @@ def _scratch_of(graph: Graph, node: Node, work: Work) -> Iterator[tuple[str, int
         x, y = y, x
     taps = prod(layer.kernel_size)
     rows, positions = x[0] * taps, work.batch * prod(y[1:])
+    together = max(SMALL, TILE // rows if work.backward else 0) // prod(y[1:])
+    if isinstance(layer, ConvNd) and any(map(any, layer.pads)):
+        channels = max(x[0], y[0]) if work.backward else x[0]
+        whole = prod(n + sum(pair) for n, pair in zip(x[1:], layer.pads, strict=True))
+        yield "padded", max(1, min(work.batch, together)) * channels * whole
     yield "columns", min(max(TILE, SMALL * rows), rows * positions)
     if not work.backward:
         yield "outputs", y[0] * min(SMALL, positions)

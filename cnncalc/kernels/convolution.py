@@ -3,7 +3,7 @@
 The input values under the taps of a set of windows are copied into columns, (C x taps, positions),
 and one matrix product with the weight (out_channels, C x taps) gives the outputs. A transposed
 convolution is the input gradient of a convolution, and its gradients are the other two kernels.
-Every kernel takes the input with its padding.
+Zeros around the input are written only around the part that is worked on, in the cache.
 Source: Chellapilla et al. 2006, High performance convolutional neural networks (im2col).
 """
 
@@ -28,15 +28,21 @@ Ints = tuple[int, ...]
 
 
 class Steps(NamedTuple):
-    """How windows lie on the input, for each axis."""
+    """How windows lie on the input, for each axis; `pads` zeros stand before and after it."""
 
     stride: Ints
     dilation: Ints
+    pads: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def unpadded(cls, stride: Ints, dilation: Ints) -> Steps:
+        """On an input without zeros around it."""
+        return cls(stride, dilation, ((0, 0),) * len(stride))
 
     def windows(self, n: Ints, kernel: Ints) -> Ints:
-        """How many windows fit on each axis of n: floor((n - d(F - 1) - 1) / S) + 1."""
-        axes = zip(n, kernel, self.stride, self.dilation, strict=True)
-        return tuple((size - d * (f - 1) - 1) // s + 1 for size, f, s, d in axes)
+        """How many windows fit on each axis: floor((n + P - d(F - 1) - 1) / S) + 1."""
+        axes = zip(n, kernel, *self, strict=True)
+        return tuple((size + sum(p) - d * (f - 1) - 1) // s + 1 for size, f, s, d, p in axes)
 
 
 class Part(NamedTuple):
@@ -75,42 +81,87 @@ def blocks(n: int, count: int) -> list[slice]:
     return [slice(first, min(first + step, n)) for first in range(0, n, step)]
 
 
+def _sliding(x: Array, kernel: Ints, steps: Steps, groups: int, out: Ints) -> Array:
+    """The windows of x (N, C, *n) on its own elements: (N, groups, C / groups, *kernel, *out)."""
+    batch, channels = x.shape[0], x.shape[1] // groups
+    inner = x.strides[2:]
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (batch, groups, channels, *kernel, *out),
+        (
+            *(x.strides[0], x.strides[1] * channels, x.strides[1]),
+            *(size * d for size, d in zip(inner, steps.dilation, strict=True)),
+            *(size * s for size, s in zip(inner, steps.stride, strict=True)),
+        ),
+    )
+
+
 class Windows:
-    """All windows of x (N, C, *n), as a view (N, groups, C / groups, *kernel, *out)."""
+    """All windows of x (N, C, *n)."""
 
     def __init__(self, x: Array, kernel: Ints, steps: Steps, groups: int) -> None:
         batch, channels, *n = x.shape
-        self.kernel, self.groups, self.batch = kernel, groups, batch
+        self.x, self.kernel, self.steps, self.groups, self.batch = x, kernel, steps, groups, batch
         self.channels = channels // groups
         self.out = steps.windows(tuple(n), kernel)
         self.taps, self.positions = prod(kernel), prod(self.out)
-        self.single = self.taps == prod(steps.stride) == 1 and x.flags.c_contiguous
-        inner = x.strides[2:]
-        self.view = np.lib.stride_tricks.as_strided(
-            x,
-            (batch, groups, self.channels, *kernel, *self.out),
-            (
-                *(x.strides[0], x.strides[1] * self.channels, x.strides[1]),
-                *(size * d for size, d in zip(inner, steps.dilation, strict=True)),
-                *(size * s for size, s in zip(inner, steps.stride, strict=True)),
-            ),
-        )
+        self.padded = any(side for pair in steps.pads for side in pair)
+        one = self.taps == prod(steps.stride) == 1 and not self.padded
+        self.single = one and x.flags.c_contiguous
+
+    @property
+    def view(self) -> Array:
+        """All windows on an input without padding: (N, groups, C / groups, *kernel, *out)."""
+        return _sliding(self.x, self.kernel, self.steps, self.groups, self.out)
 
     def parts(self, most: int) -> list[Part]:
         """All positions in parts of at most so many."""
         return list(parts(self.batch, self.out, most))
 
     def of(self, part: Part) -> Array:
-        """The windows of a part: (groups, channels, *kernel, images, *positions)."""
+        """The windows of a part, of an input without padding, to be written to.
+
+        (groups, channels, *kernel, images, *positions)
+        """
         where = (*part.where, *(slice(None),) * (len(self.out) - len(part.where)))
         return np.moveaxis(self.view[(part.images, ..., *where)], 0, 2 + len(self.kernel))
+
+    def values(self, part: Part, mode: Mode) -> Array:
+        """The values under the windows of a part, shaped as `of` has them."""
+        if not self.padded:
+            return self.of(part)
+        where = (*part.where, *(slice(0, n) for n in self.out[len(part.where) :]))
+        piece = self.piece(part.images, slice(None), where, mode)
+        out = tuple(one.stop - one.start for one in where)
+        found = _sliding(piece, self.kernel, self.steps, self.groups, out)
+        return np.moveaxis(found, 0, 2 + len(self.kernel))
+
+    def piece(self, images: slice, channels: slice, where: tuple[slice, ...], mode: Mode) -> Array:
+        """What the windows at `where` read of some images and channels: zeros, where x ends.
+
+        In scratch memory.
+        """
+        shape, into, out_of = [], [], []
+        axes = zip(self.x.shape[2:], self.kernel, where, *self.steps, strict=True)
+        for n, kernel, one, stride, dilation, (before, _) in axes:
+            low = one.start * stride - before
+            high = (one.stop - 1) * stride + dilation * (kernel - 1) + 1 - before
+            first, last = max(low, 0), max(low, 0, min(high, n))
+            shape.append(high - low)
+            into.append(slice(first - low, last - low))
+            out_of.append(slice(first, last))
+        source = self.x[(images, channels, *out_of)]
+        found = mode.scratch.array((*source.shape[:2], *shape), source.dtype, "padded")
+        found[...] = 0
+        found[(..., *into)] = source
+        return found
 
     def columns(self, part: Part, mode: Mode) -> Array:
         """The values under the windows of a part: (groups, channels x taps, positions).
 
         In scratch memory, or in that of x where windows are single elements.
         """
-        found = self.of(part)
+        found = self.values(part, mode)
         if not (self.single and found.shape[2 + len(self.kernel)] == 1):
             into = mode.scratch.array(found.shape, found.dtype, "columns")
             np.copyto(into, found)
@@ -208,8 +259,9 @@ def _depthwise(
     for image, channels in _few_channels(windows):
         into = y[image, channels].reshape(-1, *windows.out)
         term = mode.scratch.array(into.shape, y.dtype, "term")
-        for number, (values, factor) in enumerate(_taps(windows, matrix, image, channels)):
-            np.multiply(values, factor, out=term if number else into)
+        values = _of_channels(windows, image, channels, mode)
+        for number, (one, factor) in enumerate(_taps(values, matrix[channels], windows.kernel)):
+            np.multiply(one, factor, out=term if number else into)
             if number:
                 np.add(into, term, out=into)
             mode.tally.add(into.size)
@@ -224,14 +276,20 @@ def _few_channels(windows: Windows) -> Iterator[tuple[int, slice]]:
     return product(range(windows.batch), blocks(windows.groups, count))
 
 
-def _taps(
-    windows: Windows, matrix: Array, image: int, channels: slice
-) -> Iterator[tuple[Array, Array]]:
+def _of_channels(windows: Windows, image: int, channels: slice, mode: Mode) -> Array:
+    """The windows of some channels of one image: (channels, *kernel, *out)."""
+    x = windows.x[image : image + 1, channels]
+    if windows.padded:
+        everywhere = tuple(slice(0, n) for n in windows.out)
+        x = windows.piece(slice(image, image + 1), channels, everywhere, mode)
+    return _sliding(x, windows.kernel, windows.steps, x.shape[1], windows.out)[0, :, 0]
+
+
+def _taps(values: Array, weight: Array, kernel: Ints) -> Iterator[tuple[Array, Array]]:
     """The values under each tap of a depthwise kernel, and the factors of the channels."""
-    ones = (1,) * len(windows.out)
-    for number, tap in enumerate(np.ndindex(*windows.kernel)):
-        factor = matrix[channels, 0, number].reshape(-1, *ones)
-        yield windows.view[(image, channels, 0, *tap)], factor
+    ones = (1,) * len(kernel)
+    for number, tap in enumerate(np.ndindex(*kernel)):
+        yield values[(slice(None), *tap)], weight[:, 0, number].reshape(-1, *ones)
 
 
 def weight_gradient(
@@ -257,9 +315,12 @@ def weight_gradient(
 def turned_gradient(dy: Array, weight: Array, steps: Steps, mode: Mode) -> Array:
     """The input gradient of a `convolve` with stride 1 and one group: (N, C, *n).
 
-    It is the correlation with the kernel turned by 180 degrees of dy, which has to come with
-    d(F - 1) zeros around it, less on each side what the input was padded there.
+    It is the correlation of dy with the kernel turned by 180 degrees, with d(F - 1) zeros around
+    dy, less on each side what the input was padded there.
     """
+    reach = [d * (f - 1) for f, d in zip(weight.shape[2:], steps.dilation, strict=True)]
+    pairs = zip(reach, steps.pads, strict=True)
+    steps = steps._replace(pads=tuple((r - before, r - after) for r, (before, after) in pairs))
     turned = np.flip(weight, axis=tuple(range(2, weight.ndim))).swapaxes(0, 1)
     return convolve(dy, np.ascontiguousarray(turned), None, steps, 1, mode)
 
@@ -267,7 +328,7 @@ def turned_gradient(dy: Array, weight: Array, steps: Steps, mode: Mode) -> Array
 def input_gradient(
     dy: Array, weight: Array, n: Ints, steps: Steps, groups: int, mode: Mode
 ) -> Array:
-    """The gradient of `convolve` for its input, whose axes are n: (N, C, *n).
+    """The gradient of an unpadded `convolve` for its input, whose axes are n: (N, C, *n).
 
     Also the transposed convolution of dy, uncropped. Each output value times the weights is added
     to the inputs under its window.
@@ -310,8 +371,9 @@ def _spread_depthwise(windows: Windows, matrix: Array, dy: Array, mode: Mode) ->
     """Each input channel gets the gradients of one output channel."""
     for image, channels in _few_channels(windows):
         gradient = dy[image, channels].reshape(-1, *windows.out)
-        term = mode.scratch.array(gradient.shape, windows.view.dtype, "term")
-        for into, factor in _taps(windows, matrix, image, channels):
+        term = mode.scratch.array(gradient.shape, windows.x.dtype, "term")
+        values = _of_channels(windows, image, channels, mode)
+        for into, factor in _taps(values, matrix[channels], windows.kernel):
             np.multiply(gradient, factor, out=term)
             np.add(into, term, out=into)
             mode.tally.add(gradient.size)

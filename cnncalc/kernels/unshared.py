@@ -33,10 +33,11 @@ def input_gradient(
     windows = Windows(dx, kernel, steps, groups)
     upstream = _by_position(dy, windows)
     dcolumns = mode.tally.matmul(_matrices(weight, windows).swapaxes(2, 3), upstream)
-    values = dcolumns.transpose(3, 0, 2, 1).reshape(windows.view.shape)
+    into = windows.view
+    values = dcolumns.transpose(3, 0, 2, 1).reshape(into.shape)
     for tap in np.ndindex(*kernel):
         at = (slice(None),) * 3 + tap
-        windows.view[at] += values[at]
+        into[at] += values[at]
     return dx
 
 

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from cnncalc.argument import Integer, OneOf, Padding, Pair, PerAxis, argument, flag, positive
+from cnncalc.formula import Formula
 from cnncalc.kernels import unshared
 from cnncalc.kernels.convolution import (
     Steps,
@@ -27,7 +28,14 @@ from cnncalc.layer import (
     Shape,
     same,
 )
-from cnncalc.layers.common import check_rank, divides, window_output
+from cnncalc.layers.common import (
+    check_rank,
+    divides,
+    kernel_names,
+    size_names,
+    window_formula,
+    window_output,
+)
 from cnncalc.window import Sliding, Transposed, Window
 
 PADDING = {"zeros": "constant"} | {name: name for name in ("reflect", "replicate", "circular")}
@@ -78,6 +86,29 @@ class ConvNd(Layer, abstract=True):
         self._check_mode(x)
         sizes = zip(x[1:], self.kernel_size, self.stride, self.dilation, self.pads, strict=True)
         return self.out_channels, *(window_output(*axis) for axis in sizes)
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        sizes = zip(x[1:], self.kernel_size, self.stride, self.dilation, self.pads, strict=True)
+        channels = Formula("out_channels", {"out_channels": self.out_channels})
+        return channels, *(window_formula(*axis) for axis in sizes)
+
+    def count_formulas(self, x: Shape) -> dict[str, Formula]:
+        return self._counts(x, owners="out_channels")
+
+    def _counts(self, x: Shape, owners: str) -> dict[str, Formula]:
+        """Formulas where each of the `owners` has weights of its own."""
+        kernel, sizes = kernel_names(self.kernel_size), size_names(self.infer(x)[1:], "_out")
+        taps = "*".join([*kernel, "C/groups" if self.groups > 1 else "C"])
+        units = "*".join(["out_channels", *sizes])
+        channels = {"C": x[0], "groups": self.groups, "out_channels": self.out_channels}
+        values = kernel | sizes | channels | {"MACs": self.macs(x)}
+        each = f"({taps} + 1)" if self.bias else taps
+        texts = {
+            "params": f"{each}*{owners.replace('units', units)}",
+            "macs": f"{taps}*{units}",
+            "flops": f"2*MACs + {units}" if self.bias else "2*MACs",
+        }
+        return {name: Formula(text, values) for name, text in texts.items()}
 
     def _check_same(self, x: Shape) -> None:
         if self.padding != "same" or set(self.stride) == {1}:
@@ -133,35 +164,42 @@ class ConvNd(Layer, abstract=True):
 
     @property
     def steps(self) -> Steps:
-        """How the windows lie on the input."""
-        return Steps(self.stride, self.dilation)
+        """How the windows lie on the input with its padding."""
+        return Steps.unpadded(self.stride, self.dilation)
 
     def padded(self, x: Array) -> Array:
         """The input with its padding."""
         return padded(x, self.pads, PADDING[self.padding_mode])
 
+    def _ready(self, x: Array) -> tuple[Array, Steps]:
+        """The input, padded unless with zeros, and how the windows lie on it."""
+        if self.padding_mode == "zeros":
+            return x, Steps(self.stride, self.dilation, self.pads)
+        return self.padded(x), self.steps
+
     def forward(
         self, weights: Mapping[str, Array], x: Array, *, mode: Mode
     ) -> tuple[Array, Array | None]:
         weight, bias = weights["weight"], weights.get("bias")
-        y = convolve(self.padded(x), weight, bias, self.steps, self.groups, mode)
+        ready, steps = self._ready(x)
+        y = convolve(ready, weight, bias, steps, self.groups, mode)
         return y, x if mode.save else None
 
     def backward(
         self, weights: Mapping[str, Array], dy: Array, saved: Array, *, wants: Wants, mode: Mode
     ) -> tuple[Array | None, dict[str, Array]]:
         dx, found, weight = None, {}, weights["weight"]
-        x = self.padded(saved)
         if wants.weights:
-            found["weight"] = weight_gradient(
-                x, dy, self.kernel_size, self.steps, self.groups, mode
-            )
+            x, steps = self._ready(saved)
+            found["weight"] = weight_gradient(x, dy, self.kernel_size, steps, self.groups, mode)
             if "bias" in weights:
                 found["bias"] = bias_gradient(dy)
         if wants.inputs and self._turns(weight, saved):
-            dx = turned_gradient(padded(dy, self._turned_pads), weight, self.steps, mode)
+            dx = turned_gradient(dy, weight, self._ready(saved)[1], mode)
         elif wants.inputs:
-            dx = input_gradient(dy, weight, x.shape[2:], self.steps, self.groups, mode)
+            n = zip(saved.shape[2:], self.pads, strict=True)
+            whole = tuple(size + sum(pair) for size, pair in n)
+            dx = input_gradient(dy, weight, whole, self.steps, self.groups, mode)
             dx = padded_gradient(dx, self.pads, PADDING[self.padding_mode])
         return dx, found
 
@@ -173,11 +211,6 @@ class ConvNd(Layer, abstract=True):
         kept = [sum(pair) + 1 for pair in self.pads] == list(self.extents)
         plain = prod(self.stride) == self.groups == 1 and self.padding_mode == "zeros"
         return plain and kept and prod(self.kernel_size) > 1 and weight.size <= x.size
-
-    @property
-    def _turned_pads(self) -> tuple[Pair, ...]:
-        """d(F - 1) less the padding of the input."""
-        return tuple((after, before) for before, after in self.pads)
 
 
 def bias_gradient(dy: Array) -> Array:
@@ -317,6 +350,30 @@ class ConvTransposeNd(Layer, abstract=True):
             )
         return size
 
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        text = "(N - 1)*S - P_before - P_after + d*(F - 1) + output_padding + 1"
+        names = ("N", "F", "S", "d", "output_padding")
+        axes = (x[1:], self.kernel_size, self.stride, self.dilation, self.output_padding)
+        found = [
+            Formula(text, dict(zip(names, axis, strict=True)) | {"P_before": b, "P_after": a})
+            for *axis, (b, a) in zip(*axes, self.padding, strict=True)
+        ]
+        return Formula("out_channels", {"out_channels": self.out_channels}), *found
+
+    def count_formulas(self, x: Shape) -> dict[str, Formula]:
+        kernel, sizes = kernel_names(self.kernel_size), size_names(x[1:])
+        outs = size_names(self.infer(x)[1:], "_out")
+        taps = "*".join([*kernel, "out_channels/groups" if self.groups > 1 else "out_channels"])
+        units = "*".join(["out_channels", *outs])
+        channels = {"C": x[0], "groups": self.groups, "out_channels": self.out_channels}
+        values = kernel | sizes | outs | channels | {"MACs": self.macs(x)}
+        texts = {
+            "params": f"{taps}*C + out_channels" if self.bias else f"{taps}*C",
+            "macs": f"{taps}*{'*'.join(['C', *sizes])}",
+            "flops": f"2*MACs + {units}" if self.bias else "2*MACs",
+        }
+        return {name: Formula(text, values) for name, text in texts.items()}
+
     def assume(self, x: Shape) -> Shape | None:
         if len(x) != self.rank + 1:
             return None
@@ -342,7 +399,7 @@ class ConvTransposeNd(Layer, abstract=True):
     @property
     def steps(self) -> Steps:
         """How the windows of the convolution lie whose transpose this is."""
-        return Steps(self.stride, self.dilation)
+        return Steps.unpadded(self.stride, self.dilation)
 
     def written(self, n: tuple[int, ...]) -> tuple[int, ...]:
         """Positions that the windows of n inputs write, before any cropping: (N-1)S + d(F-1) + 1."""
@@ -455,6 +512,9 @@ class LocallyConnectedNd(ConvNd, abstract=True):
         out = self.infer(x)
         weight = Parameter((*out, x[0] // self.groups, *self.kernel_size))
         return {"weight": weight} | ({"bias": Parameter(out)} if self.bias else {})
+
+    def count_formulas(self, x: Shape) -> dict[str, Formula]:
+        return self._counts(x, owners="units")
 
     def initial(self, name: str, shape: Shape, generator: Any) -> Array:
         values = super().initial(

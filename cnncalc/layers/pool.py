@@ -17,6 +17,7 @@ from cnncalc.argument import (
     flag,
     positive,
 )
+from cnncalc.formula import Formula
 from cnncalc.kernels import pooling
 from cnncalc.kernels.convolution import Steps
 from cnncalc.kernels.mode import Array, Mode, Wants
@@ -30,7 +31,13 @@ from cnncalc.layer import (
     Shape,
     saves,
 )
-from cnncalc.layers.common import check_rank, window_output
+from cnncalc.layers.common import (
+    check_rank,
+    kernel_names,
+    size_names,
+    window_formula,
+    window_output,
+)
 from cnncalc.window import POINT, Adaptive, Axis, Sliding, Whole, Window
 
 ARGMAX_BYTES = 8  # torch keeps the place of each maximum as int64
@@ -42,6 +49,8 @@ class PoolNd(Layer, abstract=True):
     primary: ClassVar[str | None] = "kernel_size"
     within_input: ClassVar[bool] = False
     """Whether torch wants the kernel to fit without padding, as it does for means in 3-D."""
+    operations: ClassVar[str]
+    """FLOPs of an output element, F being the elements of the kernel."""
 
     kernel_size: tuple[int, ...]  # the families declare these, each in torch's order
     stride: tuple[int, ...] | None
@@ -66,6 +75,16 @@ class PoolNd(Layer, abstract=True):
         check_rank(self, x)
         axes = zip(x[1:], self.kernel_size, self.steps, self.dilations, self.pads, strict=True)
         return x[0], *(self._size(*axis) for axis in axes)
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        axes = zip(x[1:], self.kernel_size, self.steps, self.dilations, self.pads, strict=True)
+        return None, *(window_formula(*axis) for axis in axes)
+
+    def count_formulas(self, x: Shape) -> dict[str, Formula]:
+        kernel, sizes = kernel_names(self.kernel_size), size_names(self.infer(x)[1:], "_out")
+        each = self.operations.replace("F", "*".join(kernel))
+        text = "*".join([each, "C", *sizes])
+        return {"flops": Formula(text, kernel | sizes | {"C": x[0]})}
 
     def _size(self, n: int, f: int, s: int, d: int, pads: Pair) -> int:
         if max(pads) > f // 2:
@@ -98,7 +117,7 @@ class PoolNd(Layer, abstract=True):
 
     def pool(self, n: tuple[int, ...]) -> pooling.Pool:
         """Where the windows lie on an input of n."""
-        steps = Steps(self.steps, self.dilations)
+        steps = Steps.unpadded(self.steps, self.dilations)
         return pooling.Pool(n, self.kernel_size, steps, self.pads, self.ceil_mode)
 
 
@@ -112,6 +131,8 @@ def _ceil_output(n: int, f: int, s: int, d: int, pads: Pair) -> int:
 
 class MaxPoolNd(PoolNd, abstract=True):
     """What all max pools share."""
+
+    operations = "(F - 1)"
 
     kernel_size: tuple[int, ...] = argument(PerAxis(positive))
     stride: tuple[int, ...] | None = argument(Optional(PerAxis(positive)), default=None)
@@ -197,6 +218,8 @@ class MaxPool3d(MaxPoolNd):
 
 class AvgPoolNd(PoolNd, abstract=True):
     """What all average pools share."""
+
+    operations = "F"
 
     kernel_size: tuple[int, ...] = argument(PerAxis(positive))
     stride: tuple[int, ...] | None = argument(Optional(PerAxis(positive)), default=None)
@@ -301,6 +324,7 @@ class LPPoolNd(PoolNd, abstract=True):
     """
 
     primary = None
+    operations = "(2*F + 1)"
 
     norm_type: float = argument(Number(0))
     kernel_size: tuple[int, ...] = argument(PerAxis(positive))
