@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -23,6 +24,9 @@ COMMANDS = {
     "explain": "The manual page of a layer type",
 }
 """Every command with its line in the overview, so that the overview imports none of them."""
+
+LIVING = 100_000
+"""Objects that are made until some garbage is looked for: what a command makes lives to its end."""
 
 
 class Commands(click.Group):
@@ -77,6 +81,7 @@ def main() -> None:
 
     A broken pipe ends quietly, Ctrl-C with exit code 130, output that cannot be written with 2.
     """
+    gc.set_threshold(LIVING)
     _open_streams()
     try:
         code = group.main(prog_name="cnncalc", standalone_mode=False)
