@@ -155,8 +155,12 @@ def sizing(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _threads(ctx: click.Context, param: click.Parameter, value: int | None) -> int:  # noqa: ARG001
-    """Fill in the default of `--threads`; click's callback."""
-    return value or min(os.cpu_count() or 1, MOST_THREADS)
+    """Fill in the default of `--threads`; click's callback.
+
+    One processor is left to others: threads of BLAS wait for each other in busy loops, so that a
+    product on as many threads as processors takes several times as long when one of them is taken.
+    """
+    return value or min(max(1, (os.cpu_count() or 1) - 1), MOST_THREADS)
 
 
 def computing(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,7 +176,7 @@ def computing(function: Callable[..., Any]) -> Callable[..., Any]:
             "--threads",
             type=click.IntRange(1, 256),
             callback=_threads,
-            help=f"How many to use.  [default: the processors, at most {MOST_THREADS}]",
+            help=f"How many to use.  [default: all processors but one, at most {MOST_THREADS}]",
         ),
         click.option(
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random data."
