@@ -13,6 +13,7 @@ from cnncalc.argument import REQUIRED, Argument, Kind, argument
 from cnncalc.window import Window
 
 if TYPE_CHECKING:
+    from cnncalc.formula import Formula
     from cnncalc.kernels.mode import Array, Finish, Mode, Wants
 
 Shape = tuple[int, ...]
@@ -154,6 +155,14 @@ class Layer:
     def assume(self, *xs: Shape) -> Shape | None:
         """The shape to go on with after `infer` failed, or None."""
         return None
+
+    def shape_formulas(self, *xs: Shape) -> tuple[Formula | None, ...]:
+        """How each size of the output comes out, before it is rounded; empty: nothing to tell."""
+        return ()
+
+    def count_formulas(self, *xs: Shape) -> dict[str, Formula]:
+        """How `params`, `macs` and `flops` come out, as far as there is more to tell than 0."""
+        return {}
 
     def params(self, *xs: Shape) -> dict[str, Parameter]:
         """Parameters and buffers by torch's names."""

@@ -11,7 +11,7 @@ import cnncalc
 
 PACKAGE = Path(cnncalc.__file__).parent
 VALUES = {"problem", "suggest", "quantity"}
-CONTRACT = {"layer", "argument", "window"}
+CONTRACT = {"layer", "argument", "window", "formula"}
 YAML = {"document", "nodes", "decoding", "scalars", "syntax"}
 EXPRESSION = {"expression", "expression_syntax", "arithmetic", "functions"}
 WRITTEN = {"spec", "forms", "corrections", "items", "reader", "keras", "scalars"}
@@ -28,7 +28,8 @@ ALLOWED = {
     "quantity": set(),
     "lazy_numpy": set(),
     "kernels": {"lazy_numpy"},
-    "layer": {"argument", "window", "kernels"},
+    "formula": set(),
+    "layer": {"argument", "formula", "window", "kernels"},
     "layers": CONTRACT | {"kernels", "lazy_numpy"},
     "engine": {"analysis", "graph", "kernels", "layer", "layers", "problem", "window"}
     | {"quantity", "suggest"},
@@ -86,8 +87,13 @@ ALLOWED = {
         "problem",
         "instantiate",
         "__init__",
+        "answers",
+        "formula",
     },
-    "lint": {"analysis", "builder", "document", "graph", "layer", "layers", "pipeline", "problem"}
+    "answers": CONTRACT
+    | {"analysis", "layers", "pipeline"}
+    | {"document", "items", "spec", "problem"},
+    "lint": {"analysis", "builder", "document", "expression", "graph", "layer", "layers", "pipeline", "problem"}
     | {"language", "source", "spec", "suggest"},
     "cli": None,  # the command line may import everything
 }
@@ -110,6 +116,7 @@ COMMANDS = {
     "specs": (["specs"], {"numpy", "rich"}),
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
+    "layer": (["layer", "AvgPool2d", "3", "--input", "3x9x9"], {"numpy", "rich"}),
     "help": (["--help"], {"numpy", "rich", "yaml"}),
     "fields": (["receptive-field", "lenet5"], {"numpy", "rich", "PIL"}),
     "fields json": (["receptive-field", "lenet5", "--format", "json"], {"numpy", "rich", "PIL"}),

@@ -22,6 +22,7 @@ COMMANDS = {
     "check-gradients": "Prove every backward rule of a network",
     "specs": "List, filter and sort the networks that are shipped with cnncalc",
     "explain": "The manual page of a layer type",
+    "layer": "One layer without a file: its numbers with the working shown",
 }
 """Every command with its line in the overview, so that the overview imports none of them."""
 

@@ -35,7 +35,7 @@ def fail(message: str, help: str | None = None) -> NoReturn:
     raise click.UsageError(f"{message}\n  help: {help}" if help else message)
 
 
-class _Shape(click.ParamType[tuple[str | None, Shape]]):
+class InputShape(click.ParamType[tuple[str | None, Shape]]):
     """`3x224x224`, or `left=3x64x64` for one of several inputs."""
 
     name = "shape"
@@ -97,7 +97,7 @@ def changes(function: Callable[..., Any]) -> Callable[..., Any]:
     shape = click.option(
         "--input",
         "inputs",
-        type=_Shape(),
+        type=InputShape(),
         multiple=True,
         metavar="3x256x256",
         help="Change the shape of the input (name=3x64x64 where there are several).",

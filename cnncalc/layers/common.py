@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.argument import Pair
+from cnncalc.formula import Formula
 from cnncalc.layer import SAVES_NOTHING, Layer, LayerError, Saved, Shape, quoted
 
 AXES = {1: "(C, L)", 2: "(C, H, W)", 3: "(C, D, H, W)"}
@@ -96,3 +97,26 @@ def window_output(n: int, f: int, s: int, d: int, pads: Pair) -> int:
             f"or an earlier layer with less stride",
         )
     return (padded - extent) // s + 1
+
+
+def window_formula(n: int, f: int, s: int, d: int, pads: Pair) -> Formula:
+    """How `window_output` comes out, before it is rounded down."""
+    extent = "F" if d == 1 else "(d*(F - 1) + 1)"
+    before, after = pads
+    padding = " + 2*P" if before == after else " + P_before + P_after"
+    text = f"(N - {extent}{padding if any(pads) else ''})/S + 1"
+    values = {"N": n, "F": f, "S": s, "d": d, "P": before}
+    return Formula(text, values | {"P_before": before, "P_after": after})
+
+
+def kernel_names(kernel: tuple[int, ...]) -> dict[str, int]:
+    """The sizes of a kernel by name: F_h and F_w, or F on a single axis."""
+    if len(kernel) == 1:
+        return {"F": kernel[0]}
+    return {f"F_{letter}": f for letter, f in zip("dhw"[-len(kernel) :], kernel, strict=True)}
+
+
+def size_names(sizes: tuple[int, ...], suffix: str = "") -> dict[str, int]:
+    """The spatial sizes of a map by name: H and W."""
+    letters = "L" if len(sizes) == 1 else "DHW"[-len(sizes) :]
+    return {letter + suffix: n for letter, n in zip(letters, sizes, strict=True)}

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, ListOf, argument, flag, number, positive
+from cnncalc.formula import Formula
 from cnncalc.kernels.matrix import outer_sum
 from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.layer import (
@@ -21,7 +22,7 @@ from cnncalc.layer import (
     quoted,
     same,
 )
-from cnncalc.layers.common import Moving, axis_of
+from cnncalc.layers.common import Moving, axis_of, size_names
 from cnncalc.window import POINT, Reach, Whole, Window, pointwise
 
 
@@ -54,6 +55,18 @@ class Linear(Layer):
             )
         same(self.in_features, x[-1], "in_features")
         return *x[:-1], self.out_features
+
+    def count_formulas(self, x: Shape) -> dict[str, Formula]:
+        positions = prod(x[:-1])
+        values = {"F": x[-1], "out_features": self.out_features, "positions": positions}
+        each = "positions*out_features" if positions > 1 else "out_features"
+        texts = {
+            "params": "(F + 1)*out_features" if self.bias else "F*out_features",
+            "macs": f"F*{each}",
+            "flops": f"2*MACs + {each}" if self.bias else "2*MACs",
+        }
+        values["MACs"] = self.macs(x)
+        return {name: Formula(text, values) for name, text in texts.items()}
 
     def assume(self, x: Shape) -> Shape | None:
         return (self.out_features,)
@@ -145,6 +158,12 @@ class Flatten(Reshaping):
                 argument="start_dim",
             )
         return *x[:start], prod(x[start : end + 1]), *x[end + 1 :]
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        if len(self.infer(x)) > 1 or not 1 < len(x) < 5:
+            return ()
+        sizes = {"C": x[0]} | size_names(x[1:])
+        return (Formula("*".join(sizes), sizes),)
 
     def renamed(self, shape: Shape) -> tuple[int, ...]:
         start = axis_of(self.start_dim, shape, "start_dim")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from cnncalc.argument import Pair, Sides, argument, number
+from cnncalc.formula import Formula
 from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.kernels.padding import padded, padded_gradient
 from cnncalc.layer import Example, LayerError, Shape
@@ -30,6 +31,12 @@ class PadNd(Moving, abstract=True):
     def infer(self, x: Shape) -> Shape:
         check_rank(self, x)
         return x[0], *(self._size(n, pair) for n, pair in zip(x[1:], self.pads, strict=True))
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        return None, *(
+            Formula("N + P_before + P_after", {"N": n, "P_before": before, "P_after": after})
+            for n, (before, after) in zip(x[1:], self.pads, strict=True)
+        )
 
     def _size(self, n: int, pads: Pair) -> int:
         self.check(n, pads)

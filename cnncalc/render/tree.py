@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cnncalc.analysis.report import Row
 from cnncalc.graph import Scope
-from cnncalc.layer import written_arguments
+from cnncalc.layer import Layer, written_arguments
 
 
 class Line(NamedTuple):
@@ -84,12 +84,17 @@ def _scope_label(scope: Scope | None) -> str:
 def label(row: Row) -> str:
     """A layer as it would be written, such as `Conv2d(64, kernel_size=7, stride=2)`."""
     node = row.node
-    given = [] if node.layer is None else list(written_arguments(node.layer).items())
-    parts = [f"{key}={_value(value)}" for key, value in given]
-    text = f"{node.type}({', '.join(parts)})" if parts else node.type
+    text = node.type if node.layer is None else layer_label(node.layer)
     if node.layer and node.layer.declared:
         text += " (declared)"
     return f"{node.name}: {text}" if node.name else text
+
+
+def layer_label(layer: Layer) -> str:
+    """The type with the arguments that differ from their defaults."""
+    parts = [f"{key}={_value(value)}" for key, value in written_arguments(layer).items()]
+    name = type(layer).__name__
+    return f"{name}({', '.join(parts)})" if parts else name
 
 
 def _value(value: object) -> str:

@@ -1,0 +1,264 @@
+"""`cnncalc layer`: every number of the worked examples by a command line, and its formulas."""
+
+import json
+import re
+import shlex
+from math import ceil, floor, prod
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from test_registry import EXAMPLES as LAYERS, make
+
+from cnncalc import layers
+from cnncalc.cli import group
+from cnncalc.formula import Formula
+
+EXAMPLES = yaml.safe_load(
+    (Path(__file__).parent / "data" / "worked_examples.yaml").read_text(encoding="utf-8")
+)
+
+SIZES = [  # rows of `output_size`, in order
+    "Conv1d out_channels=1 kernel_size=3 --input 1x7",
+    "Conv1d out_channels=1 kernel_size=3 stride=2 --input 1x7",
+    "Conv1d out_channels=1 kernel_size=3 stride=3 --input 1x7",
+    "Conv1d out_channels=1 kernel_size=3 padding=1 --input 1x7",
+    "Conv2d out_channels=6 kernel_size=5 --input 3x32x32",
+    "Conv2d out_channels=10 kernel_size=5 --input 6x28x28",
+    "Conv2d out_channels=10 kernel_size=5 padding=2 --input 3x32x32",
+    "Conv2d out_channels=1 kernel_size=3 --input 1x4x4",
+    "Conv2d out_channels=1 kernel_size=3 padding=same --input 1x5x5",
+    "Conv2d out_channels=1 kernel_size=3 padding=full --input 1x5x5",
+    "Conv2d out_channels=1 kernel_size=3 stride=2 padding=1 --input 1x6x6",
+    "Conv2d out_channels=1 kernel_size=3 dilation=2 --input 1x7x7",
+    None,  # 44 layers: see `--until`
+    "Conv2d out_channels=20 kernel_size=5 stride=2 --input 3x200x200",
+    "'Conv2d: {out_channels: 20, kernel_size: 5, padding: 4}' --input 3x200x200",
+    "MaxPool2d kernel_size=3 stride=1 --input 20x5x5",
+    "MaxPool2d kernel_size=3 stride=2 --input 20x5x5",
+    "Conv1d out_channels=1 kernel_size=2 stride=3 padding=[[1,0]] --input 1x8",
+]
+
+COUNTS = [  # rows of `parameters` and then of `compute`, in order; one command for each layer
+    ["Conv2d out_channels=10 kernel_size=5 padding=2 --input 3x32x32"],
+    ["Conv2d out_channels=32 kernel_size=3 padding=1 --input 16x64x64 --dense"],
+    [
+        "Conv2d out_channels=16 kernel_size=3 padding=1 groups=16 bias=false --input 16x64x64",
+        "Conv2d out_channels=32 kernel_size=1 --input 16x64x64",
+    ],
+    ["Conv2d out_channels=20 kernel_size=5 padding=4 bias=false --input 3x200x200"],
+    ["Conv2d out_channels=40000 kernel_size=200 bias=false --input 3x200x200"],
+    ["Linear out_features=100 bias=false --input 36000000"],
+    ["Linear out_features=3 bias=false --input 7"],
+    ["LocallyConnected1d out_channels=1 kernel_size=3 stride=2 bias=false --input 1x7"],
+    ["Conv1d out_channels=1 kernel_size=3 stride=2 bias=false --input 1x7"],
+    ["Conv2d out_channels=100 kernel_size=5 --input 100x68x68"],
+]
+
+
+def run(command, code=0):
+    """What the command prints on both streams together."""
+    result = CliRunner().invoke(group, ["layer", *shlex.split(command)])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def answers(command):
+    """The JSON of a command, its steps by name."""
+    found = json.loads(run(f"{command} --format json"))
+    return found | {step["name"]: step for step in found["sizes"] + found["counts"]}
+
+
+def cases(commands, rows):
+    return [
+        pytest.param(command, row, id=str(command))
+        for command, row in zip(commands, rows, strict=True)
+        if command
+    ]
+
+
+@pytest.mark.parametrize(("command", "row"), cases(SIZES, EXAMPLES["output_size"]))
+def test_an_output_size_of_the_notes(command, row):
+    found = answers(command)
+    name = "length" if "1d" in command else "height"
+    size = found[name]
+    assert size["value"] == row["out"] == found["outputs"][0][1]
+    assert ("/" not in size["exact"]) is row["exact"]
+    shown = run(command)
+    assert ("never read" in shown) is (not row["exact"])
+    assert ("rounded down" in shown) is (not row["exact"])
+
+
+@pytest.mark.parametrize(
+    ("commands", "row"),
+    [
+        pytest.param(commands, row, id=commands[0])
+        for commands, row in zip(
+            COUNTS, [*EXAMPLES["parameters"], EXAMPLES["compute"][0]], strict=True
+        )
+    ],
+)
+def test_counts_of_the_notes(commands, row):
+    found = [answers(command) for command in commands]
+    facts = {
+        "in_elements": prod(found[0]["inputs"][0]),
+        "out_elements": prod(found[-1]["outputs"][0]),
+        "out": found[-1]["outputs"][0],
+        "params": sum(one["params"]["value"] for one in found),
+        "macs": found[-1]["MACs"]["value"],
+        "dense_equivalent": found[-1].get("dense", {}).get("connected"),
+    }
+    if row["layer"] == "Linear" and "out_features" in row:
+        facts["out"] = row.get("out")
+    stated = {key: row[key] for key in facts if key in row}
+    assert stated == {key: facts[key] for key in stated}
+    assert {"params", "macs"} & stated.keys()
+
+
+def test_the_parts_of_a_depthwise_separable_convolution():
+    (row,) = (row for row in EXAMPLES["parameters"] if "parts" in row)
+    (commands,) = (one for one in COUNTS if len(one) > 1)
+    (depthwise, pointwise) = (run(command) for command in commands)
+    weights, points, biases = row["parts"]
+    assert f"3*3*16/16*16 = {weights}" in depthwise
+    assert f"(1*1*16 + 1)*32 = {points + biases}" in pointwise
+
+
+def test_the_erratum_of_alexnets_first_layer():
+    shown = run("Conv2d out_channels=96 kernel_size=11 stride=4 padding=10 --input 3x224x224")
+    (row,) = (row for row in EXAMPLES["errata"] if "AlexNet" in row["claim"])
+    assert row["right"].startswith("(224 - 11 + 2*10)/4 + 1 = 59.25")
+    assert "(224 - 11 + 2*10)/4 + 1 = 59.25, rounded down to 59" in shown
+
+
+def test_the_erratum_of_the_fully_connected_layer():
+    (row,) = (row for row in EXAMPLES["errata"] if "40k-neuron" in row["claim"])
+    for command in (
+        "Conv2d out_channels=40000 kernel_size=200 bias=false --input 3x200x200",
+        "Linear out_features=40000 bias=false --input 120000",
+    ):
+        assert answers(command)["params"]["value"] == row["right"]
+
+
+# ---- formulas
+
+
+@pytest.mark.parametrize("example", LAYERS)
+def test_formulas_give_what_the_rules_give(example):
+    """Python evaluates what is shown."""
+    layer, xs = make(example.text), example.shapes
+    formulas = layer.shape_formulas(*xs)
+    rounding = ceil if getattr(layer, "ceil_mode", False) else floor
+    for formula, size in zip(formulas, layer.infer(*xs) if formulas else (), strict=True):
+        if formula:
+            assert rounding(eval(formula.numbers)) == size
+            assert abs(float(formula.value) - eval(formula.numbers)) < 1e-9
+    counts = layer.count_formulas(*xs)
+    params = sum(prod(one.shape) for one in layer.params(*xs).values() if not one.buffer)
+    actual = {"params": params, "macs": layer.macs(*xs), "flops": layer.flops(*xs)}
+    for name, formula in counts.items():
+        assert formula.value == eval(formula.numbers) == actual[name]
+
+
+@pytest.mark.parametrize("name", layers.names())
+def test_every_type_that_multiplies_has_a_formula_for_it(name):
+    for example in layers.find(name).examples:
+        layer = make(example.text)
+        if layer.macs(*example.shapes) and not layer.declared:
+            assert {"macs", "flops"} <= layer.count_formulas(*example.shapes).keys()
+
+
+def test_a_formula_is_evaluated_exactly():
+    formula = Formula("(N - F + 2*P)/S + 1", {"N": 7, "F": 3, "P": 0, "S": 3})
+    assert formula.numbers == "(7 - 3 + 2*0)/3 + 1"
+    assert str(formula.value) == "7/3"
+    assert Formula("N + P", {"N": 5, "P": -2}).numbers == "5 + (-2)"
+    assert Formula("N + P", {"N": 5, "P": -2}).value == 3
+
+
+# ---- what no window reads
+
+
+@pytest.mark.parametrize(
+    ("n", "f", "s", "d", "p"),
+    [(7, 3, 3, 1, 0), (6, 3, 2, 1, 1), (9, 2, 4, 1, 0), (11, 3, 4, 2, 1), (12, 1, 3, 1, 0)],
+)
+def test_positions_that_no_window_reads(n, f, s, d, p):
+    """Against the positions that are read, one by one."""
+    command = f"kernel_size={f} stride={s} dilation={d} padding={p}"
+    shown = run(f"Conv1d out_channels=1 {command} --input 1x{n}")
+    out = answers(f"Conv1d out_channels=1 {command} --input 1x{n}")["length"]["value"]
+    read = {o * s - p + t * d for o in range(out) for t in range(f)}
+    last = list(range(max(read) + 1, n))
+    found = re.search(r"never read: positions? (\d+)(?: to (\d+))?, counted", shown)
+    assert bool(found) is bool(last)
+    if last:
+        assert (int(found[1]), int(found[2] or found[1])) == (last[0], last[-1])
+    unread = {(position + p) % s for position in range(max(read)) if position - -p >= 0} - {
+        (position + p) % s for position in read
+    }
+    between = re.search(r"never read: (\d+) of every (\d+) positions", shown)
+    assert (int(between[1]) if between else 0) == len(unread)
+
+
+# ---- dense
+
+
+@pytest.mark.parametrize("bias", ["true", "false"])
+def test_dense_counts_the_layers_that_it_names(bias):
+    arguments = f"out_channels=4 kernel_size=[3,2] stride=2 padding=1 groups=2 bias={bias}"
+    found = answers(f"Conv2d {arguments} --input 6x9x8 --dense")["dense"]
+    unshared = answers(f"LocallyConnected2d {arguments} --input 6x9x8")
+    out = prod(unshared["outputs"][0])
+    dense = answers(f"Linear out_features={out} bias={bias} --input {6 * 9 * 8}")
+    shared = answers(f"Conv2d {arguments} --input 6x9x8")
+    assert found["connected"] == dense["params"]["value"]
+    assert found["local"] == unshared["params"]["value"]
+    assert found["shared"] == shared["params"]["value"]
+
+
+def test_dense_shows_both_savings():
+    shown = run("Conv2d out_channels=32 kernel_size=3 padding=1 --input 16x64x64 --dense")
+    assert "8,590,065,664 params" in shown
+    assert "4,640 params" in shown
+    assert f"{8590065664 / 19005440:,.2f} times fewer) by local connections" in shown
+    assert f"({19005440 // 4640:,} times fewer) by sharing" in shown
+
+
+# ---- what is wrong
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        ("Conv2 out_channels=1 kernel_size=3 --input 3x9x9", 1, "did you mean 'Conv2d'?"),
+        ("Conv2d filters=1 kernel_size=3 --input 3x9x9", 1, "is 'out_channels' here"),
+        ("Conv2d out_channels=1 kernel_size=9 --input 3x5x5", 1, "does not fit"),
+        ("'Conv2d: {out_channels: 1' --input 3x5x5", 1, "CNN001"),
+        ("'' --input 3x5x5", 1, "empty"),
+        ("'[ReLU]' --input 3x5x5", 1, "an item cannot be a list"),
+        ("Conv2d 3 padding=1 --input 3x5x5", 2, "'3' is not an argument"),
+        ("'{layers: [ReLU, ReLU]}' --input 3x5x5", 2, "that is 2 layers, not one"),
+        ("ReLU", 2, "write --input 3x32x32"),
+        ("ReLU --input 3x5x5 --dense", 2, "ReLU is none"),
+        ("ReLU --input 3x5xa", 2, "is not a shape"),
+        ("Add --input 3x5x5 --input 4x5x5", 1, "needs inputs of one shape"),
+        ("ReLU --input 3x5x5 --input 3x5x5", 1, "takes one input, not 2"),
+    ],
+)
+def test_a_mistake_is_explained(command, code, words):
+    assert words in run(command, code)
+
+
+def test_layers_with_several_inputs_and_outputs():
+    assert answers("Concat --input 3x5x5 --input 4x5x5")["outputs"] == [[7, 5, 5]]
+    assert answers("Chunk chunks=2 --input 4x5x5")["outputs"] == [[2, 5, 5], [2, 5, 5]]
+
+
+def test_bytes_follow_the_data_type():
+    command = "Conv2d out_channels=10 kernel_size=5 padding=2 --input 3x32x32 --dtype"
+    for dtype, size in {"float32": 3040, "int8": 760, "int4": 380, "binary": 95}.items():
+        (params,) = (s for s in answers(f"{command} {dtype}")["memory"] if "params" in s["name"])
+        assert params["value"] == size
+        assert params["exact"] == str(size)
