@@ -1,0 +1,55 @@
+"""Short ways to run lint rules in a test."""
+
+import re
+from functools import cache
+
+from helpers import loaded
+
+from cnncalc.language.builder import Settings
+from cnncalc.lint.network import Network
+from cnncalc.lint.rules import catalogue
+from cnncalc.problem import Level, merged
+
+MARK = re.compile(r"# *(\^*)\s*")
+
+
+def network(one, variant=None):
+    """What rules see of a spec, or of a variant of it."""
+    return Network(one, Settings(variant=one.spec.variants[variant] if variant else None))
+
+
+def check(net, rules):
+    """What these rules find in a network, in the order of the file."""
+    return merged(problem for rule in rules for problem in rule.check(net))
+
+
+def findings(text, code=None, variant=None, **options):
+    """What one rule finds in a spec, or without a code all rules that are on by default."""
+    if code:
+        rules = [catalogue()[code](**options)]
+    else:
+        rules = [rule() for rule in catalogue().values() if rule.default]
+    return check(network(loaded(text), variant), rules)
+
+
+@cache
+def warning_rules():
+    """The rules that are on by default and say more than a hint."""
+    found = (rule for rule in catalogue().values() if rule.default)
+    return tuple(rule() for rule in found if rule.level is not Level.INFO)
+
+
+def place(text):
+    """Line, first column and end column of what the carets in a comment below it mark.
+
+    `#    ^^^` marks three characters of the line above, a lone `#` its first one.
+    """
+    lines = text.splitlines()
+    [(number, found)] = [(n, m) for n, line in enumerate(lines) if (m := MARK.fullmatch(line))]
+    first, end = found.span(1) if found[1] else (0, 1)
+    return number, first + 1, end + 1
+
+
+def places(problems):
+    """Code, line, first column and end column of each finding."""
+    return [(p.code, p.span.line, p.span.column, p.span.end_column) for p in problems]

@@ -1,0 +1,183 @@
+"""Rules about windows, against windows that are written out position by position."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from helpers import compute, loaded, spec
+from hypothesis import assume, given, strategies as st
+from lint_helpers import check, findings, network, place, places
+
+from cnncalc.lint import rules
+
+RULES = rules.catalogue()
+
+
+@st.composite
+def convolutions(draw):
+    """A convolution of a sequence, as a spec, with the positions that each window's taps read."""
+    n, kernel = draw(st.integers(1, 20)), draw(st.integers(1, 6))
+    stride, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    before, after = draw(st.integers(0, 9)), draw(st.integers(0, 9))
+    starts = range(-before, n + after - dilation * (kernel - 1), stride)
+    assume(starts)
+    text = spec(
+        f"- Conv1d: {{out_channels: 2, kernel_size: {kernel}, stride: {stride}, "
+        f"dilation: {dilation}, padding: [[{before}, {after}]]}}",
+        input=f"[1, {n}]",
+    )
+    windows = [[start + t * dilation for t in range(kernel)] for start in starts]
+    return SimpleNamespace(text=text, n=n, stride=stride, padding=[before, after], windows=windows)
+
+
+def numbers(text, code):
+    """The numbers in what a rule says of a spec; None where it says nothing."""
+    problems = findings(text, code)
+    assert len(problems) <= 1
+    return [int(n) for n in re.findall(r"\d+", problems[0].message)] if problems else None
+
+
+@given(convolutions())
+def test_dropped_rows_are_those_behind_the_last_window(one):
+    last = one.windows[-1][-1]
+    extent = last - one.windows[-1][0] + 1
+    lost = [i for i in range(one.n) if i > last]
+    found = numbers(one.text, "CNN202")
+    if not lost or extent < one.stride:
+        assert found is None
+    else:
+        assert (found if len(lost) > 1 else [1, *found]) == [len(lost), one.n, extent, one.stride]
+
+
+@given(convolutions())
+def test_a_partial_window_leaves_positions_over(one):
+    over = one.n + one.padding[1] - 1 - one.windows[-1][-1]
+    extent = one.windows[0][-1] - one.windows[0][0] + 1
+    found = numbers(one.text, "CNN201")
+    assert found == ([extent, one.stride, over, one.n + sum(one.padding)] if over else None)
+
+
+@given(convolutions())
+def test_blind_windows_end_before_the_input_or_begin_behind_it(one):
+    blind = [w for w in one.windows if w[-1] < 0 or w[0] >= one.n]
+    found = numbers(one.text, "CNN204")
+    assert (found and found[:2]) == ([len(blind), len(one.windows)] if blind else None)
+
+
+@given(convolutions())
+def test_of_a_kernel_that_exceeds_its_input_every_window_reads_padding(one):
+    exceeds = findings(one.text, "CNN205") + findings(one.text, "CNN208")
+    outside = [any(not 0 <= i < one.n for i in window) for window in one.windows]
+    extent = one.windows[0][-1] - one.windows[0][0] + 1
+    if exceeds:
+        assert all(outside)
+        assert len(exceeds) == 1
+    assert bool(exceeds) == (extent > one.n)
+
+
+@given(convolutions())
+def test_a_collapsed_kernel_has_one_tap_that_reads(one):
+    taps = len(one.windows[0])
+    single = one.n == 1 and len(one.windows) == 1 and taps > 1
+    assert numbers(one.text, "CNN208") == ([taps, 1, 1, taps] if single else None)
+
+
+@given(convolutions())
+def test_a_shifted_map_lies_half_a_pixel_off(one):
+    middle = [window[0] + window[-1] for window in one.windows]  # twice the middles
+    halves = all(twice % 2 for twice in middle)
+    before, after = one.padding
+    shifted = halves and one.stride == 1 and before == after > 0
+    assert bool(findings(one.text, "CNN206")) == shifted
+
+
+@given(st.integers(2, 9), st.integers(1, 9), st.integers(1, 5))
+def test_a_checkerboard_is_counted(n, kernel, stride):
+    text = spec(
+        f"- ConvTranspose1d: {{out_channels: 2, kernel_size: {kernel}, stride: {stride}}}",
+        input=f"[1, {n}]",
+    )
+    reach = range(kernel, (n - 1) * stride)  # away from both ends, where all would be written
+    sums = {sum(0 <= o - i * stride < kernel for i in range(n)) for o in reach}
+    found = numbers(text, "CNN207")
+    assert (found is None) == (kernel % stride == 0)
+    if len(reach) >= stride:
+        assert sorted(sums) == (found[2:] if found else [kernel // stride])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "share"), [("1", "2", 75), ("[1, 2]", "[2, 2]", 50), ("2", "3", 56)]
+)
+def test_the_share_that_a_stride_skips(kernel, stride, share):
+    layer = f"- Conv2d: {{out_channels: 1, kernel_size: {kernel}, stride: {stride}}}"
+    [problem] = findings(spec(layer, input="[1, 36, 36]"), "CNN203")
+    assert f"never reads {share}% of its input" in problem.message
+
+
+@pytest.mark.parametrize("smaller", [True, False])
+def test_the_sizes_that_are_recommended_fit(smaller):
+    layer = "- Conv2d: {out_channels: 8, kernel_size: 7, stride: 4, padding: 1}"
+    [problem] = findings(spec(layer, input="[3, 32, 32]"), "CNN202")
+    sizes = [int(n) for n in re.findall(r"\d+", problem.help)]
+    size = sizes[0] if smaller else sizes[1]
+    assert (size < 32) == smaller
+    assert findings(spec(layer, input=f"[3, {size}, {size}]"), "CNN202") == ()
+
+
+def test_axes_are_named_where_they_differ():
+    layer = "- MaxPool3d: {kernel_size: 3, stride: 2}"
+    text = spec(layer, input="[1, 8, 9, 10]")
+    assert findings(text, "CNN202")[0].message == (
+        "the last position is never read: 8 at a window of 3, stride 2 (depth), "
+        "the last position is never read: 10 at a window of 3, stride 2 (width)"
+    )
+
+
+def test_an_argument_that_stands_elsewhere_leaves_the_layer_to_point_at():
+    text = """\
+cnncalc: 1
+input: [3, 32, 32]
+defaults: {Conv2d: {padding: same}}
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 2}
+#   ^^^^^^
+"""
+    assert places(findings(text, "CNN206")) == [("CNN206", *place(text))]
+
+
+def test_a_layer_in_a_block_is_one_finding_with_its_calls():
+    text = """\
+cnncalc: 1
+input: [3, 33, 33]
+blocks:
+  Down:
+    args: {stride: 2}
+    layers:
+      - Conv2d: {out_channels: 8, kernel_size: 2, stride: $stride}
+#                                                         ^^^^^^^
+layers:
+  - Down
+  - Down
+  - ZeroPad2d: [3, 4, 3, 4]
+  - Down
+"""
+    [problem] = findings(text, "CNN202")
+    assert places([problem]) == [("CNN202", *place(text))]
+    assert problem.times == 2  # of 33 and of 15, but not of 16
+    assert [call.text for call in problem.trace] == ["Down"]
+
+
+@pytest.mark.parametrize("code", [code for code in RULES if code.startswith("CNN2")])
+def test_nothing_is_said_of_layers_that_are_not_sure(code):
+    text = spec(
+        """
+        - Conv2d: {out_channels: 8, kernel_size: 99}
+        - Conv2d: {out_channels: 8, kernel_size: 4, stride: 2, padding: 9}
+        - ConvTranspose2d: {out_channels: 8, kernel_size: 3, stride: 2}
+        - Conv2d: {out_channels: 8, kernel_size: 1, stride: 9}
+        - Conv2d: {out_channels: 8, kernel_size: 4, padding: same, dilation: 99}
+        """
+    )
+    assert [problem.code for problem in compute(text).problems] == ["CNN102"]
+    assert findings(text, code) == ()
+    assert check(network(loaded("layers: [")), [RULES[code]()]) == ()
