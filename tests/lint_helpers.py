@@ -24,12 +24,14 @@ def check(net, rules):
 
 
 def findings(text, code=None, variant=None, **options):
-    """What one rule finds in a spec, or without a code all rules that are on by default."""
+    """What one rule finds in a spec without problems, or all rules that are on by default."""
     if code:
         rules = [catalogue()[code](**options)]
     else:
         rules = [rule() for rule in catalogue().values() if rule.default]
-    return check(network(loaded(text), variant), rules)
+    net = network(loaded(text), variant)
+    assert net.report.problems == ()
+    return check(net, rules)
 
 
 @cache
