@@ -189,7 +189,7 @@ def _read(axis: Axis, bits: int, n: int) -> int:
     if isinstance(axis, Sliding):
         return _slid(axis, bits, n)
     if isinstance(axis, Transposed):
-        reach = _smeared(bits, axis.kernel, axis.dilation)
+        reach = smeared(bits, axis.kernel, axis.dilation)
         return _every(_shifted(reach, axis.before - axis.extent + 1), axis.stride, n)
     if isinstance(axis, Whole):
         return (1 << n) - 1 if bits else 0
@@ -199,7 +199,7 @@ def _read(axis: Axis, bits: int, n: int) -> int:
 
 def _slid(axis: Sliding, bits: int, n: int) -> int:
     """Positions are counted from the first one of the padding until it has been folded back."""
-    reach = _smeared(_spread(bits, axis.stride), axis.kernel, axis.dilation)
+    reach = smeared(_spread(bits, axis.stride), axis.kernel, axis.dilation)
     inside = (1 << n) - 1
     read = _shifted(reach, -axis.before) & inside
     if axis.mode != "constant":
@@ -218,7 +218,7 @@ def _copied(axis: Sliding, place: int, n: int) -> int:
     return first + (place - first) % (last - first)
 
 
-def _smeared(bits: int, taps: int, step: int) -> int:
+def smeared(bits: int, taps: int, step: int) -> int:
     """The set with its copies that are 1, 2 ... `taps` - 1 steps higher."""
     done = 1
     while done < taps:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from cnncalc.analysis.receptive_field import Field
+from cnncalc.analysis.receptive_field import AxisField, Field
 from cnncalc.analysis.report import Report, Row
 from cnncalc.graph import Graph, Node
 from cnncalc.language.builder import Built, Settings
 from cnncalc.language.spec import Spec
+from cnncalc.layer import Shape
 from cnncalc.pipeline import Loaded, analyse, expand
 
 
@@ -58,6 +59,12 @@ class Network:
                 found.setdefault(index, []).append(row)
         return {index: tuple(rows) for index, rows in found.items()}
 
+    @property
+    def image(self) -> Shape | None:
+        """The shape of the first input; None where it is not known."""
+        first = next(iter(self.graph.inputs.values()), None)
+        return None if first is None else self.graph.values[first].shape
+
     def following(self, row: Row) -> tuple[Row, ...]:
         """The layers that read what this one makes."""
         return tuple(one for index in row.node.outputs for one in self.readers.get(index, ()))
@@ -76,7 +83,15 @@ class Network:
     def field_of(self, index: int) -> Field | None:
         """The receptive field of a value; None where there is none."""
         row = self.row_of.get(index)
-        return row.field if row else None
+        if row:
+            return row.field
+        return self._image if index == next(iter(self.graph.inputs.values())) else None
+
+    @cached_property
+    def _image(self) -> Field | None:
+        """The field of the first input, to which all fields refer: each pixel is its own."""
+        shape = self.image
+        return Field((AxisField(1, 1, 0),) * (len(shape) - 1)) if shape else None
 
     def is_output(self, node: Node) -> bool:
         """Whether a result of the network, or of a head, is what this layer makes."""

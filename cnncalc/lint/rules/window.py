@@ -599,34 +599,40 @@ layers:
 
     def check(self, network: Network) -> Iterator[Problem]:
         written = network.spec.inputs[0][1] if network.spec and network.spec.inputs else None
-        image = next((network.graph.values[i].shape for i in network.graph.inputs.values()), None)
-        strides = _total_strides(network)
+        image, strides = network.image, _total_strides(network)
         if written is None or image is None or strides is None:
             return
-        rests = [n % stride for n, stride in zip(image[1:], strides, strict=True)]
-        if any(rests):
+        if any(n % stride for n, stride in zip(image[1:], strides, strict=True)):
             message = f"an input of {by(image[1:])} is not divisible by the total stride"
             yield self.found(written.span, f"{message} of {by(strides)} before it is upsampled")
 
 
 def _total_strides(network: Network) -> tuple[int, ...] | None:
-    """The largest strides from which a map is upsampled that then meets one that was not."""
-    larger: set[int] = set()
-    jumps: list[tuple[int, ...]] = []
+    """The largest strides from which maps are enlarged by a factor; None: to meet no other map."""
+    larger = enlarged(network)
     met = False
+    jumps: list[tuple[int, ...]] = []
     for row in network.sure():
-        those = [index in larger for index in row.node.inputs]
-        met = met or (any(those) and not all(those))
-        if any(those) or _enlarges(row):
-            larger.update(row.node.outputs)
-        if _enlarges(row) and (field := network.field_of(row.node.inputs[0])):
+        layer, field = row.node.layer, network.field_of(row.node.inputs[0])
+        met = met or 0 < len(larger.intersection(row.node.inputs)) < len(row.node.inputs)
+        by_size = isinstance(layer, Upsample) and layer.size is not None
+        if enlarges(row) and field and not by_size:
             jumps.append(tuple(max(1, int(axis.jump or 1)) for axis in field.axes))
     return tuple(map(max, zip(*jumps, strict=True))) if met and jumps else None
 
 
-def _enlarges(row: Row) -> bool:
-    """Whether a layer multiplies the size of its input by a factor."""
+def enlarges(row: Row) -> bool:
+    """Whether a layer makes maps larger, or resamples them."""
     layer = row.node.layer
     if isinstance(layer, ConvTransposeNd):
         return max(layer.stride) > 1
-    return isinstance(layer, PixelShuffle) or (isinstance(layer, Upsample) and not layer.size)
+    return isinstance(layer, PixelShuffle | Upsample)
+
+
+def enlarged(network: Network) -> set[int]:
+    """The values that came through a layer that enlarges."""
+    found: set[int] = set()
+    for row in network.rows:
+        if enlarges(row) or not found.isdisjoint(row.node.inputs):
+            found.update(row.node.outputs)
+    return found
