@@ -182,7 +182,14 @@ def test_a_formula_is_evaluated_exactly():
 
 @pytest.mark.parametrize(
     ("n", "f", "s", "d", "p"),
-    [(7, 3, 3, 1, 0), (6, 3, 2, 1, 1), (9, 2, 4, 1, 0), (11, 3, 4, 2, 1), (12, 1, 3, 1, 0)],
+    [
+        (7, 3, 3, 1, 0),
+        (6, 3, 2, 1, 1),
+        (9, 2, 4, 1, 0),
+        (11, 3, 4, 2, 1),
+        (12, 1, 3, 1, 0),
+        (8, 3, 5, 1, 1),
+    ],
 )
 def test_positions_that_no_window_reads(n, f, s, d, p):
     """Against the positions that are read, one by one."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cnncalc import layers
 from cnncalc.language.document import Mapping, Scalar, parse
 from cnncalc.language.items import ItemReader
 from cnncalc.language.spec import Invocation, Item, Items, Spec
-from cnncalc.layer import Layer, LayerError, attribute
 from cnncalc.pipeline import Loaded
 from cnncalc.problem import Span
 
@@ -39,8 +39,11 @@ def read_layer(text: str, inputs: Iterable[str] = ("input",), asked: str | None 
 def _completed(item: Item, asked: str) -> Item:
     """The item with an argument that is not written."""
     head = item.head
-    if not isinstance(head, Invocation) or isinstance(head.value, Scalar):
-        return item  # it is no layer, or its one value is the argument
+    layer_type = layers.find(head.name.text) if isinstance(head, Invocation) else None
+    if not isinstance(head, Invocation) or not layer_type or asked not in layer_type.arguments:
+        return item
+    if isinstance(head.value, Scalar):
+        return item  # its one value is the argument
     written = head.value or Mapping((), item.span)
     if not isinstance(written, Mapping) or written.get(asked):
         return item
@@ -51,18 +54,3 @@ def _completed(item: Item, asked: str) -> Item:
 
 def _scalar(name: str, span: Span) -> Scalar:
     return Scalar(name, name, span, True)
-
-
-def changed(layer: Layer, **values: object) -> Layer:
-    """The layer with other arguments; raises LayerError where they do not fit each other."""
-    own = {name: getattr(layer, attribute(name)) for name in layer.arguments}
-    return type(layer)(**own | values)
-
-
-def fits(layer: Layer, *xs: tuple[int, ...]) -> str | None:
-    """Why the layer does not fit its inputs, None where it does."""
-    try:
-        layer.infer(*xs)
-    except LayerError as error:
-        return error.message
-    return None
