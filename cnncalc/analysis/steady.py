@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import chain, combinations, islice, repeat
 from math import gcd, lcm, prod
 from typing import Any
 
 from cnncalc.analysis.course import LONGEST, Course, IrregularError
 from cnncalc.layer import Layer, LayerError, Shape
-from cnncalc.window import Sliding
+from cnncalc.window import Reach, Sliding
 
 OUTPUTS = frozenset({"out_channels", "out_features"})
 """Arguments with which no input is compared."""
-CHANNELS = OUTPUTS | {"in_channels", "in_features", "groups", "num_features", "num_channels"}
+CHANNELS = OUTPUTS | {"in_channels", "groups", "num_features", "num_channels"}
 """Arguments with which no spatial axis is compared."""
+UNDIVIDED = CHANNELS - {"groups"} | {"in_features"}
+"""Arguments by which no axis is divided."""
 
 
 def span(layer: Layer, inputs: Sequence[Course]) -> tuple[int, int]:
@@ -83,28 +85,24 @@ def _periods(layer: Layer, course: Course, start: int) -> Iterator[int]:
     shape = next(
         entry for n in range(start, start + course.period) if (entry := course.at(n)) is not None
     )
-    spatial = list(_spatial_periods(layer, shape))
-    for axis in range(len(shape)):
-        yield spatial[axis - 1] if axis else _product(layer, CHANNELS - {"groups"}) ** 2
+    known = [_product(layer) ** 2, *_spatial_periods(layer, shape)]
+    yield from islice(chain(known, repeat(1)), len(shape))  # of another rank nothing is accepted
 
 
 def _spatial_periods(layer: Layer, shape: Shape) -> Iterator[int]:
-    scales = vars(layer).get("scale_factor")
+    axes, scales = len(shape) - 1, vars(layer).get("scale_factor")
+    if scales is not None:  # a float as the fraction that it is: 0.7 has no small denominator
+        each = scales if isinstance(scales, tuple) else (scales,) * axes
+        yield from (Fraction(scale).denominator for scale in each)
+        return
     try:
         window = layer.window(shape)
     except LayerError:  # fits few sizes only, as listed sections do
-        window = None
-    for axis in range(len(shape) - 1):
-        if scales is not None:
-            scale = scales[axis] if isinstance(scales, tuple) else scales
-            yield Fraction(scale).denominator  # of a float exactly: 0.7 has none that is small
-        elif isinstance(window, tuple) and adaptive(layer):
-            yield 1
-        elif isinstance(window, tuple):
-            one = window[axis]
-            yield one.stride if isinstance(one, Sliding) else 1
-        else:
-            yield _product(layer, CHANNELS)
+        window = Reach.UNKNOWN
+    if isinstance(window, Reach):
+        yield from (_product(layer) for _ in range(axes))
+    elif not adaptive(layer):
+        yield from (one.stride if isinstance(one, Sliding) else 1 for one in window)
 
 
 def adaptive(layer: Layer) -> bool:
@@ -112,12 +110,12 @@ def adaptive(layer: Layer) -> bool:
     return "output_size" in layer.arguments
 
 
-def _product(layer: Layer, without: frozenset[str]) -> int:
+def _product(layer: Layer) -> int:
     """A multiple of all that a layer may divide an axis by."""
     numbers = (
         abs(one) or 1
         for name in layer.arguments
-        if name not in without
+        if name not in UNDIVIDED
         for one in _integers(vars(layer).get(name))
     )
     return min(prod(numbers), LONGEST + 1)
