@@ -26,7 +26,10 @@ NAMES = {
     "CNN210": "asymmetric-same",
     "CNN701": "expect-mismatch",
     "CNN702": "budget-exceeded",
+    "CNN901": "unused-suppression",
+    "CNN902": "unknown-suppression",
 }
+"""What is reported without a rule of the linter; a rule has its name itself."""
 
 
 class Level(Enum):
@@ -75,7 +78,7 @@ class Fix(NamedTuple):
 class Problem(NamedTuple):
     """One finding: `message` is lower case, without a full stop, and quotes the value.
 
-    `times` counts the expansions of one line that have it.
+    `times` counts the expansions of one line that have it, `rule` is the name of the lint rule.
     """
 
     code: str
@@ -86,11 +89,12 @@ class Problem(NamedTuple):
     level: Level = Level.ERROR
     times: int = 1
     fix: Fix | None = None
+    rule: str | None = None
 
     @property
     def name(self) -> str:
         """The readable twin of the code, such as `unknown-name`."""
-        return NAMES[self.code]
+        return self.rule or NAMES[self.code]
 
 
 def merged(problems: Iterable[Problem]) -> tuple[Problem, ...]:

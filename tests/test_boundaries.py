@@ -89,12 +89,23 @@ ALLOWED = {
         "__init__",
         "answers",
         "formula",
+        "lint",
     },
     "answers": CONTRACT
     | {"analysis", "layers", "pipeline"}
     | {"document", "items", "spec", "problem"},
-    "lint": {"analysis", "builder", "document", "expression", "graph", "layer", "layers", "pipeline", "problem"}
-    | {"language", "source", "spec", "suggest"},
+    "lint": {
+        "analysis",
+        "builder",
+        "document",
+        "expression",
+        "graph",
+        "layer",
+        "layers",
+        "pipeline",
+        "problem",
+    }
+    | {"language", "source", "spec", "suggest", "window"},
     "cli": None,  # the command line may import everything
 }
 
@@ -113,6 +124,7 @@ COMMANDS = {
     "csv": (["summary", "resnet50", "--format", "csv"], {"numpy", "rich"}),
     "markdown": (["summary", "resnet50", "--format", "markdown"], {"numpy", "rich"}),
     "table": (["summary", "resnet50"], {"numpy"}),
+    "lint": (["lint", "resnet50"], {"numpy", "rich", "cnncalc.engine"}),
     "specs": (["specs"], {"numpy", "rich"}),
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),

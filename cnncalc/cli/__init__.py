@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": "Prove the numbers of a summary by running the network",
     "run": "Run a network on arrays, from .npz files to .npz files",
     "check-gradients": "Prove every backward rule of a network",
+    "lint": "Check specs for mistakes; for CI",
     "specs": "List, filter and sort the networks that are shipped with cnncalc",
     "explain": "The manual page of a layer type",
     "layer": "One layer without a file: its numbers with the working shown",

@@ -64,7 +64,7 @@ class Rule:
     ) -> Problem:
         """A finding at a place, with the block calls that lead to a layer there."""
         trace = calls(node.scope) if node else ()
-        return Problem(self.code, message, span, help, trace, self.level, fix=fix)
+        return Problem(self.code, message, span, help, trace, self.level, fix=fix, rule=self.name)
 
     @classmethod
     def page(cls) -> str:

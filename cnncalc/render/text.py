@@ -15,14 +15,17 @@ WIDEST = 160
 
 def message(problem: Problem, lines: Sequence[str] = ()) -> str:
     """`path:line:col: level CODE name: message`, the source line with a caret, calls, help."""
-    head = f"{problem.span}: {problem.level.value} {problem.code} {problem.name}: {problem.message}"
-    if problem.times > 1:
-        head += f" ({problem.times:,} times)"
-    parts = [head, *excerpt(problem.span, lines)]
+    parts = [headline(problem), *excerpt(problem.span, lines)]
     parts += [f"  in {call.text} at {call.span}" for call in problem.trace]
     if problem.help:
         parts.append(f"  help: {problem.help}")
     return "\n".join(parts)
+
+
+def headline(problem: Problem) -> str:
+    """The first line of a message, with the number of expansions that have it."""
+    head = f"{problem.span}: {problem.level.value} {problem.code} {problem.name}: {problem.message}"
+    return f"{head} ({problem.times:,} times)" if problem.times > 1 else head
 
 
 def excerpt(span: Span, lines: Sequence[str]) -> Iterable[str]:

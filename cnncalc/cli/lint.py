@@ -1,0 +1,196 @@
+"""`cnncalc lint`: findings in specs, for people and for CI."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from cnncalc.cli import options
+from cnncalc.language.builder import Settings
+from cnncalc.lint.check import Checked, check
+from cnncalc.lint.codes import ALWAYS, Choice, matching, unknown
+from cnncalc.lint.files import Unreadable, find
+from cnncalc.pipeline import Loaded, load
+from cnncalc.problem import Level
+from cnncalc.render import findings
+from cnncalc.suggest import did_you_mean
+
+LEVELS = [level.value for level in Level]
+FORMATS = {"text": findings.to_text, "concise": findings.to_concise}
+
+
+class View(NamedTuple):
+    """What of the findings is shown, and which make the exit code 1."""
+
+    shown: Level
+    failing: Level
+
+
+def _selectors(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Check a list of codes; click's callback."""
+    found = [one.strip() for part in value for one in part.split(",") if one.strip()]
+    for one in found:
+        codes = matching(one)
+        if not codes:
+            raise click.BadParameter(f"there is no rule '{one}'; {unknown(one)}", ctx, param)
+        if param.name == "ignore" and all(code.startswith(ALWAYS) for code in codes):
+            message = f"'{one}' is always reported: a spec with it is not understood"
+            raise click.BadParameter(message, ctx, param)
+    return tuple(found)
+
+
+def _rules(name: str, help: str) -> options.Decorator:
+    return click.option(name, multiple=True, metavar="CODES", callback=_selectors, help=help)
+
+
+def _level(name: str, help: str) -> options.Decorator:
+    return click.option(name, type=click.Choice(LEVELS), help=help)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH|DIR|-]...")
+@_rules("--select", "Report these only: CNN301, CNN3, a name, or ALL; with commas between.")
+@_rules("--extend-select", "Report these as well.")
+@_rules("--ignore", "Do not report these.")
+@_level("--fail-on", "Lowest level that gives exit code 1.  [default: error]")
+@_level("--min-severity", "Lowest level that is shown.  [default: warning, or --fail-on]")
+@options.variation
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+)
+@click.option("--output", metavar="FILE", help="Write there instead of to standard output.")
+@click.option("--statistics", is_flag=True, help="Count the findings of each rule instead.")
+@click.option("--show-files", is_flag=True, help="List the specs that would be checked, and end.")
+@click.option("--stdin-filename", metavar="FILE", help="What to call standard input.")
+@click.option("--exit-zero", is_flag=True, help="Give exit code 0 in spite of findings.")
+@click.option("--allow-empty", is_flag=True, help="It is no mistake if there is no spec.")
+def command(
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    extend_select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str | None,
+    min_severity: str | None,
+    assignments: tuple[tuple[str, Any], ...],
+    variant: str | None,
+    form: str,
+    output: str | None,
+    statistics: bool,
+    show_files: bool,
+    stdin_filename: str | None,
+    exit_zero: bool,
+    allow_empty: bool,
+) -> None:
+    """Check specs for mistakes: what does not fit, what is broken, what is probably not meant.
+
+    A DIR means every spec below it: the .yaml and .yml files with `cnncalc:` at their top level;
+    without PATH, the current one. A file is checked as written and in all its variants. Exit code
+    1: findings of at least --fail-on; 2: wrong usage, or a file that cannot be read.
+
+    \b
+    cnncalc lint
+    cnncalc lint net.yaml --min-severity info
+    cnncalc lint specs --select CNN2,CNN301 --statistics
+    cnncalc lint - --stdin-filename net.yaml < net.yaml
+    cnncalc explain CNN202
+    """
+    view = _view(fail_on, min_severity)
+    found = list(find(paths or (".",), stdin_filename, lambda _: True))
+    failures = [one for one in found if isinstance(one, Unreadable)]
+    sources = [one for one in found if not isinstance(one, Unreadable)]
+    _complain(failures)
+    if not (found or allow_empty):
+        options.fail("there is no spec", "name a file, or a folder that has one below it")
+    if show_files:
+        options.write("".join(f"{one.file}\n" for one in sources), output)
+        raise click.exceptions.Exit(2 if failures else 0)
+    loaded = [load(one) for one in sources]
+    _known(loaded, [name for name, _ in assignments], variant)
+    choice = Choice(select or None, extend_select, ignore)
+    checked = [check(one, _networks(one, dict(assignments), variant), (choice,)) for one in loaded]
+    _show(checked, view, "statistics" if statistics else form, output)
+    failing = any(
+        _reaches(finding.problem.level, view.failing) for one in checked for finding in one.findings
+    )
+    raise click.exceptions.Exit(2 if failures else int(failing and not exit_zero))
+
+
+def _view(fail_on: str | None, min_severity: str | None) -> View:
+    """The levels; what is not shown cannot fail."""
+    failing = Level(fail_on or "error")
+    usual = failing if _reaches(Level.WARNING, failing) else Level.WARNING
+    shown = Level(min_severity) if min_severity else usual
+    if not _reaches(failing, shown):
+        if fail_on:
+            help = f"write --min-severity {failing.value}, or leave it out"
+            options.fail(f"--fail-on {failing.value} is below --min-severity {shown.value}", help)
+        failing = shown
+    return View(shown, failing)
+
+
+def _reaches(level: Level, lowest: Level) -> bool:
+    return LEVELS.index(level.value) <= LEVELS.index(lowest.value)
+
+
+def _complain(failures: Iterable[Unreadable]) -> None:
+    """Say what could not be read; the other files are checked all the same."""
+    for one in failures:
+        click.echo(f"Error: {one.message}", err=True)
+        if one.help:
+            click.echo(f"  help: {one.help}", err=True)
+
+
+def _known(loaded: Sequence[Loaded], variables: Sequence[str], variant: str | None) -> None:
+    """Some spec must have the variables and the variant that the command line names."""
+    specs = [one.spec for one in loaded if one.spec]
+    if not specs:
+        return
+    there = {key.text for spec in specs for key, _ in spec.vars}
+    for name in variables:
+        if name not in there:
+            options.fail(f"no spec has a variable '{name}'", did_you_mean(name, there))
+    names = {name for spec in specs for name in spec.variants}
+    if variant not in (None, "all", *names):
+        options.fail(f"no spec has a variant '{variant}'", did_you_mean(str(variant), names))
+
+
+def _networks(loaded: Loaded, variables: dict[str, Any], variant: str | None) -> list[Settings]:
+    """The networks of a file that are checked; options that are about other files are left out."""
+    if loaded.spec is None:
+        return [Settings()]
+    names = {key.text for key, _ in loaded.spec.vars}
+    own = {name: value for name, value in variables.items() if name in names}
+    base = Settings(variables=own, variant=loaded.variant)
+    variants = loaded.spec.variants
+    if variant is not None and variant in variants and not loaded.variant:
+        return [base._replace(variant=variants[variant])]
+    everything = () if loaded.variant or variant not in (None, "all") else variants.values()
+    return [base, *(base._replace(variant=one) for one in everything)]
+
+
+def _show(checked: Sequence[Checked], view: View, form: str, output: str | None) -> None:
+    """Write the findings of at least the level to show, and a last line for people."""
+    shown = [
+        one._replace(
+            findings=tuple(f for f in one.findings if _reaches(f.problem.level, view.shown))
+        )
+        for one in checked
+    ]
+    if form == "statistics":
+        options.write(findings.statistics(shown), output)
+    else:
+        options.write(FORMATS[form](shown), output)
+    if form in ("text", "concise", "statistics"):
+        hidden = sum(len(one.findings) for one in checked)
+        hidden -= sum(len(one.findings) for one in shown)
+        sys.stdout.flush()
+        click.echo(findings.summary(shown, hidden), err=True)

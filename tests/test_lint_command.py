@@ -1,0 +1,321 @@
+"""`cnncalc lint`: which specs, which rules, which exit code, and every kind of bad input."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cnncalc.cli import group
+from cnncalc.language.builder import Settings
+from cnncalc.lint.check import check
+from cnncalc.lint.codes import Choice, choose, codes, matching
+from cnncalc.pipeline import load
+from cnncalc.source import Source
+
+GOOD = "cnncalc: 1\ninput: [3, 8, 8]\nlayers: [Flatten, {Linear: 4}]\n"
+BROKEN = "cnncalc: 1\ninput: [3, 8, 8]\nlayers: [{Linear: 4}]\n"
+DROPS = """\
+cnncalc: 1
+input: [3, 9, 9]
+vars: {stride: 2}
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 2, stride: $stride}
+variants:
+  fits: {set: {stride: 7}}
+  also: {set: {stride: 4}}
+"""
+LINE = "net.yaml:5:55: warning CNN202 input-rows-dropped: the last position is never read: "
+
+
+def lint(*arguments, **options):
+    return CliRunner().invoke(group, ["lint", *arguments], **options)
+
+
+def concise(*arguments, **options):
+    """The findings, one a line."""
+    return lint(*arguments, "--format", "concise", **options).stdout.splitlines()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(**files):
+    for name, text in files.items():
+        path = Path(name.replace("__", "/") + ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+# ---- exit codes and levels
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "code"),
+    [
+        (GOOD, [], 0),
+        (BROKEN, [], 1),
+        (BROKEN, ["--exit-zero"], 0),
+        ("layers: [", [], 1),
+        (DROPS, [], 0),
+        (DROPS, ["--fail-on", "warning"], 1),
+        (DROPS, ["--fail-on", "warning", "--ignore", "CNN202"], 0),
+        (DROPS, ["--fail-on", "info"], 1),
+        (DROPS, ["--fail-on", "warning", "--min-severity", "error"], 2),
+        (DROPS, ["--min-severity", "error"], 0),
+        (DROPS, ["--select", "CNN9999"], 2),
+    ],
+)
+def test_exit_codes(text, arguments, code):
+    write(net=text)
+    assert lint("net.yaml", *arguments).exit_code == code
+
+
+def test_findings_go_to_standard_output_and_the_count_to_the_other():
+    write(net=DROPS)
+    result = lint("net.yaml", "--select", "CNN202,CNN203")
+    assert result.stdout.splitlines() == [
+        f"{LINE}9 at a window of 2, stride 2 (as written only)",
+        "  5 |   - Conv2d: {out_channels: 8, kernel_size: 2, stride: $stride}",
+        "    | " + " " * 54 + "^^^^^^^",
+        "  help: pad the end; an input of 8 or 10 is read to its end",
+    ]
+    assert result.stderr == "1 warning in 1 spec; 1 below --min-severity\n"
+
+
+def test_the_lowest_level_that_is_shown():
+    write(net=DROPS)
+    lines = concise("net.yaml", "--select", "CNN202,CNN203", "--fail-on", "info")
+    assert [line.split()[1] for line in lines] == ["warning", "info"]
+    assert concise("net.yaml", "--min-severity", "error") == []
+
+
+# ---- networks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "stride 2 (as written only)"),
+        (["--variant", "all"], "stride 2 (as written only)"),
+        (["--set", "stride=3"], None),
+        (["--set", "stride=2"], "stride 2"),
+        (["--variant", "fits"], None),
+        (["--variant", "fits", "--set", "stride=2"], "stride 2"),
+    ],
+)
+def test_each_network_of_a_file_is_checked(arguments, said):
+    write(net=DROPS)
+    found = concise("net.yaml", "--select", "CNN202", *arguments)
+    assert found == ([f"{LINE}9 at a window of 2, {said}"] if said else [])
+
+
+def test_a_finding_says_which_networks_have_it():
+    text = DROPS.replace("fits: {set: {stride: 7}}", "fits: {set: {stride: 2}}")
+    write(net=text.replace("{stride: 2}\nl", "{stride: 1}\nl"))
+    [found] = concise("net.yaml")
+    assert found.endswith("stride 2 (in variant fits only)")
+    write(net=text)
+    [found] = concise("net.yaml")
+    assert found.endswith("stride 2 (as written and in variant fits only)")
+    many = "".join(f"  v{n}: {{set: {{stride: 2}}}}\n" for n in range(5))
+    write(net=text.replace("{stride: 2}\nl", "{stride: 1}\nl") + many)
+    [found] = concise("net.yaml")
+    assert found.endswith("stride 2 (in variants fits, v0, v1 and 3 more only)")
+
+
+def test_a_promise_stands_in_its_own_network():
+    write(net=DROPS.replace("{stride: 4}}", "{stride: 4}, expect: {params: 1}}"))
+    [found] = concise("net.yaml", "--select", "CNN7")
+    assert found == (
+        "net.yaml:8:45: error CNN701 expect-mismatch: params is 104, not the expected 1"
+    )
+
+
+def test_an_option_must_be_about_some_file():
+    write(net=DROPS, other=GOOD)
+    assert concise("net.yaml", "other.yaml", "--set", "stride=3", "--select", "CNN202") == []
+    result = lint("net.yaml", "other.yaml", "--set", "strid=3")
+    assert result.exit_code == 2
+    assert "no spec has a variable 'strid'\n  help: did you mean 'stride'?" in result.stderr
+    result = lint("net.yaml", "other.yaml", "--variant", "fit")
+    assert result.exit_code == 2
+    assert "no spec has a variant 'fit'\n  help: did you mean 'fits'?" in result.stderr
+
+
+def test_a_bundled_variant_is_checked_alone():
+    assert concise("lenet5") == []
+    assert lint("resnet101", "--select", "CNN7").exit_code == 0
+
+
+# ---- which files
+
+
+def shown(*arguments):
+    return lint("--show-files", *arguments).stdout.splitlines()
+
+
+def test_a_folder_means_the_specs_below_it(folder):
+    write(b=GOOD, a__net=GOOD, workflow="on: push\njobs: {cnncalc: {}}\n")
+    write(a__late="name: x\n" + GOOD, a__indented="tool:\n  cnncalc: 1\n")
+    write(**{".hidden__net": GOOD, "node_modules__x__net": GOOD, "venv__lib__net": GOOD})
+    Path("venv/pyvenv.cfg").write_text("")
+    Path("c.yml").write_text('{"cnncalc": 1}')
+    Path("bom.yaml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    Path("text.txt").write_text(GOOD)
+    wanted = ["b.yaml", "bom.yaml", "c.yml", "a/late.yaml", "a/net.yaml"]
+    assert shown() == wanted
+    assert shown(".") == wanted
+    assert shown(str(folder)) == [str(folder / one) for one in wanted]
+    assert shown("a", "b.yaml", "a/net.yaml", "./b.yaml") == ["a/late.yaml", "a/net.yaml", "b.yaml"]
+
+
+def test_a_named_file_is_a_spec_whatever_it_holds():
+    write(workflow="on: push\n")
+    assert "workflow.yaml:1:1: error CNN002" in lint("workflow.yaml").stdout
+
+
+def test_no_spec_is_a_mistake_unless_allowed():
+    write(workflow="on: push\n")
+    result = lint()
+    assert result.exit_code == 2
+    assert "there is no spec" in result.stderr
+    assert lint("--allow-empty").exit_code == 0
+
+
+def test_standard_input():
+    assert concise("-", input=BROKEN)[0].startswith("<stdin>:3:11: error CNN101")
+    found = concise("-", "--stdin-filename", "a b/é.yaml", input=BROKEN)
+    assert found[0].startswith("a b/é.yaml:3:11: error CNN101")
+
+
+def test_names_with_spaces_and_other_scripts():
+    path = Path("Netze für später") / "空 间.yaml"
+    path.parent.mkdir()
+    path.write_text(BROKEN)
+    assert concise()[0].startswith(f"{path}:3:11: error CNN101")
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+def test_line_ends_and_byte_order_marks_do_not_move_findings(ending):
+    Path("net.yaml").write_bytes(b"\xef\xbb\xbf" + DROPS.replace("\n", ending).encode())
+    assert concise("net.yaml") == [f"{LINE}9 at a window of 2, stride 2 (as written only)"]
+
+
+def test_one_broken_file_hides_no_other():
+    write(a="cnncalc: 1\nlayers: [", b=BROKEN, d=GOOD)
+    Path("c.yaml").mkdir()
+    Path("gone.yaml").symlink_to("nowhere")
+    result = lint("a.yaml", "missing.yaml", "b.yaml", ".", "--format", "concise")
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["a.yaml", "b.yaml"]
+    assert "no file and no bundled spec is called 'missing.yaml'" in result.stderr
+    assert "gone.yaml" in result.stderr
+    assert result.exit_code == 2
+
+
+def test_a_folder_that_cannot_be_opened_is_named(monkeypatch):
+    write(a__net=GOOD, b=BROKEN)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "a":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    result = lint()
+    assert "cannot open './a': permission denied" in result.stderr
+    assert "b.yaml:3:11: error CNN101" in result.stdout
+    assert result.exit_code == 2
+
+
+def test_ten_thousand_findings():
+    items = "  - Nonsens\n" * 10_000
+    write(net=f"cnncalc: 1\ninput: [3, 8, 8]\nlayers:\n{items}")
+    assert len(concise("net.yaml")) == 10_000
+
+
+# ---- which rules
+
+
+def test_selectors():
+    every = frozenset(codes())
+    assert matching("ALL") == every
+    assert matching("CNN2") == {code for code in every if code[:4] == "CNN2"}
+    assert matching("CNN202") == {"CNN202"} == matching("input-rows-dropped")
+    assert matching("cnn2") == matching("rows") == matching("") == frozenset()
+
+
+ALWAYS = {code for code in codes() if code.startswith("CNN0")}
+DEFAULT = {code for code, one in codes().items() if one.default}
+
+
+@pytest.mark.parametrize(
+    ("choices", "chosen"),
+    [
+        ([], DEFAULT),
+        ([Choice(select=("CNN202",))], {"CNN202"}),
+        ([Choice(select=("CNN2",), ignore=("CNN202",))], matching("CNN2") - {"CNN202"}),
+        ([Choice(select=("CNN202",), ignore=("CNN2",))], {"CNN202"}),
+        ([Choice(select=("CNN202",)), Choice(extend=("CNN203",))], {"CNN202", "CNN203"}),
+        ([Choice(ignore=("CNN2",)), Choice(select=("CNN203",))], {"CNN203"}),
+        (
+            [Choice(ignore=("CNN2",)), Choice(extend=("CNN203",))],
+            DEFAULT - matching("CNN2") | {"CNN203"},
+        ),
+        ([Choice(extend=("CNN201",)), Choice(ignore=("ALL",))], set()),
+        ([Choice(select=("ALL",))], set(codes())),
+    ],
+)
+def test_later_choices_change_what_earlier_ones_left(choices, chosen):
+    assert choose(choices).codes == chosen | ALWAYS
+
+
+def test_a_spec_that_is_not_understood_is_always_said_to_be_so():
+    write(net="cnncalc: 1\ninput: [3, 8, 8]\nlayers: [Relu6]\n")
+    assert "CNN002" in lint("net.yaml", "--select", "CNN205").stdout
+    result = lint("net.yaml", "--ignore", "CNN002")
+    assert result.exit_code == 2
+    assert "'CNN002' is always reported" in result.stderr
+
+
+def test_unknown_rules_are_refused_with_a_suggestion():
+    write(net=GOOD)
+    for option in ("--select", "--ignore", "--extend-select"):
+        result = lint("net.yaml", option, "input-row-dropped")
+        assert result.exit_code == 2
+        assert "did you mean 'input-rows-dropped'?" in result.stderr
+
+
+def test_rules_do_not_guess_where_the_network_is_not_understood():
+    text = DROPS + "  more: {}\n"
+    assert [f.problem.code for f in found(text)] == ["CNN202"]
+    text = text.replace("layers:\n", "layers:\n  - Nonsense\n")
+    assert [f.problem.code for f in found(text)] == ["CNN002"]
+
+
+def found(text):
+    return check(
+        load(Source("net.yaml", text.encode())), [Settings()], [Choice(select=("CNN202",))]
+    ).findings
+
+
+def test_statistics_count_the_findings_of_each_rule():
+    write(net=DROPS, other=DROPS, broken=BROKEN)
+    lines = lint("--statistics").stdout.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["count", "code", "name"],
+        ["2", "CNN202", "input-rows-dropped"],
+        ["1", "CNN101", "shape-mismatch"],
+    ]
+
+
+def test_output_goes_into_a_file():
+    write(net=DROPS)
+    result = lint("net.yaml", "--output", "found.txt")
+    assert result.stdout == ""
+    assert Path("found.txt").read_text().startswith(LINE)
+    assert lint("net.yaml", "--output", "no/such/place").exit_code == 2
