@@ -12,6 +12,7 @@ from cnncalc.answers import solve as solving
 from cnncalc.answers.dense import dense as compare
 from cnncalc.answers.one_layer import read_layer
 from cnncalc.answers.solve import ASKED
+from cnncalc.answers.toeplitz import matrices as toeplitz_of
 from cnncalc.answers.working import working
 from cnncalc.argument import LARGEST
 from cnncalc.cli import options
@@ -19,7 +20,7 @@ from cnncalc.language.builder import Settings
 from cnncalc.layer import Layer, LayerError, Shape
 from cnncalc.pipeline import expand
 from cnncalc.problem import merged
-from cnncalc.render import solved, working as render
+from cnncalc.render import matrices, solved, working as render
 
 Named = tuple[str | None, Shape]
 
@@ -56,6 +57,7 @@ ANY_SIZE = 10_000
     metavar="N",
     help="How many such layers make the map N or smaller.",
 )
+@click.option("--toeplitz", is_flag=True, help="Show a small convolution as a matrix.")
 @click.option(
     "--dtype",
     type=click.Choice(list(BITS)),
@@ -74,6 +76,7 @@ def command(
     output_size: Named | None,
     keep_size: bool,
     until: int | None,
+    toeplitz: bool,
     dtype: str,
     form: str,
 ) -> None:
@@ -90,10 +93,14 @@ def command(
     cnncalc layer Conv2d out_channels=8 kernel_size=7 --keep-size
     cnncalc layer MaxPool2d 2 --input 8x32x32 --solve stride --output-size 16
     cnncalc layer Conv2d out_channels=8 kernel_size=5 --input 8x224x224 --until 4
+    cnncalc layer Conv2d out_channels=1 kernel_size=3 --input 1x4x4 --toeplitz
     """
     goal = output_size[1] if output_size else None
-    if sum(map(bool, (dense, solve or keep_size or goal, until))) > 1:
-        options.fail("--dense, --until and a size to solve for are different questions", "ask one")
+    if sum(map(bool, (dense, solve or keep_size or goal, until, toeplitz))) > 1:
+        options.fail(
+            "--dense, --until, --toeplitz and a size to solve for are different questions",
+            "ask one of them",
+        )
     if solve or keep_size or goal:
         _solve(_text(words), inputs, solve or "padding", goal, keep_size, form)
         return
@@ -102,6 +109,9 @@ def command(
     layer = _built(_text(words), inputs)
     if until is not None:
         _depth(layer, inputs[0][1], until, form)
+        return
+    if toeplitz:
+        _matrices(layer, inputs[0][1], form)
         return
     shapes = [shape for _, shape in inputs]
     found = working(layer, *shapes, dtype=dtype)
@@ -168,6 +178,16 @@ def _depth(layer: Layer, x: Shape, until: int, form: str) -> None:
         click.echo(solved.depth_text(found), nl=False)
     if found.why:
         raise click.exceptions.Exit(1)
+
+
+def _matrices(layer: Layer, x: Shape, form: str) -> None:
+    """Print a convolution as a matrix."""
+    try:
+        found = toeplitz_of(layer, x)
+    except LayerError as error:
+        options.fail(error.message, error.help)
+    show = matrices.as_json if form == "json" else matrices.text
+    click.echo(show(layer, found), nl=False)
 
 
 def _missing() -> NoReturn:
