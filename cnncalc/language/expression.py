@@ -36,6 +36,7 @@ __all__ = [
     "integer",
     "is_expression",
     "references",
+    "tensors",
 ]
 
 
@@ -86,6 +87,13 @@ def references(text: str) -> frozenset[str]:
     others |= {id(call.args[0]) for call in calls if function_name(call) in TENSOR_FUNCTIONS}
     names = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in others}
     return frozenset(names - CONSTANTS.keys())
+
+
+def tensors(text: str) -> frozenset[str]:
+    """The names of the tensors whose shapes an expression asks for; raises ExpressionError."""
+    calls = [node for node in ast.walk(read(text)) if isinstance(node, ast.Call)]
+    asked = (call for call in calls if function_name(call) in TENSOR_FUNCTIONS)
+    return frozenset(map(tensor_argument, asked))
 
 
 def _unknown(value: Value) -> bool:
