@@ -67,7 +67,7 @@ class Names:
         self.given: set[tuple[str | None, str]] = set()
         """Blocks and arguments of theirs that some call gives."""
         self.passed: set[tuple[str | None, str]] = set()
-        """The same where what is given is the variable of that name."""
+        """The same where what is given is computed from the variable of that name."""
         self.changed: set[str] = set()
         """Variables that a variant sets."""
         self._blocks = {name: Definition("block", one.name) for name, one in spec.blocks.items()}
@@ -108,7 +108,7 @@ class Names:
             inside.tensors[one.text] = Definition("input", one, name)
         for key, default in block.args:
             self._value(default, inside)
-            if _is_variable(default, key.text):
+            if _reads(default, key.text):
                 self.passed.add((name, key.text))
             self._variable("block argument", key, inside)
         for key, node in block.vars:
@@ -184,7 +184,7 @@ class Names:
         primary = [(block.args[0][0], value)] if block.args else []
         for key, node in value.entries if isinstance(value, Mapping) else primary:
             self.given.add((call.name.text, key.text))
-            if _is_variable(node, key.text) and key.text in place.variables:
+            if _reads(node, key.text) and key.text in place.variables:
                 self.passed.add((call.name.text, key.text))
 
     # ---- names
@@ -246,6 +246,11 @@ class Names:
         visible[new.name.text] = new
 
 
-def _is_variable(node: Node, name: str) -> bool:
-    """Whether a value is `$name` and nothing else."""
-    return isinstance(node, Scalar) and node.text in (f"${name}", f"$({name})")
+def _reads(node: Node, name: str) -> bool:
+    """Whether a value is computed from the variable of that name."""
+    if not isinstance(node, Scalar) or not is_expression(node.text):
+        return False
+    try:
+        return name in references(node.text)
+    except ExpressionError:
+        return False

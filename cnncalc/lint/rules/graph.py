@@ -211,8 +211,8 @@ class ShadowedName(Rule):
     variable of the file makes `--set` and variants act on half of the network; a tensor that is
     bound again in a loop is the old one again after it.
 
-    What to do: rename one of them. It is no finding where a call or the default gives the argument
-    the variable of that name, nor where an `if` decides which tensor gets the name.
+    What to do: rename one of them. It is no finding where a call or the default computes the
+    argument from the variable of that name, nor where an `if` decides which tensor gets the name.
 
     Source: the same check on code is pylint's W0621, redefined-outer-name.
     """

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from cnncalc.analysis.report import Row
 from cnncalc.layers.conv import ConvNd, ConvTransposeNd
+from cnncalc.layers.pad import PadNd
 from cnncalc.layers.pool import PoolNd
 from cnncalc.layers.resize import PixelShuffle, Upsample
 from cnncalc.lint.network import Network
@@ -66,6 +67,19 @@ def axes(row: Row) -> list[Axis]:
     dilations = layer.dilations if isinstance(layer, PoolNd) else layer.dilation
     rest = zip(sizes, steps, dilations, layer.pads, strict=True)
     return [Axis(*size, stride, dilation, *pads) for size, stride, dilation, pads in rest]
+
+
+def with_pad_layer(row: Row, network: Network) -> list[Axis]:
+    """The windows, where what a pad layer just before adds counts as their padding."""
+    found = axes(row)
+    before = network.row_of.get(row.node.inputs[0])
+    if before is None or not isinstance(before.node.layer, PadNd):
+        return found
+    sides = [(max(0, b), max(0, a)) for b, a in before.node.layer.pads]
+    return [
+        axis._replace(n=axis.n - b - a, before=axis.before + b, after=axis.after + a)
+        for axis, (b, a) in zip(found, sides, strict=True)
+    ]
 
 
 def zero_padded(network: Network) -> Iterator[Row]:
@@ -170,7 +184,8 @@ layers:
 cnncalc: 1
 input: [3, 32, 32]
 layers:
-  - Conv2d: {out_channels: 8, kernel_size: 3, stride: 2, padding: 1}
+  - ZeroPad2d: 1
+  - Conv2d: {out_channels: 8, kernel_size: 3, stride: 2}
 """,
     )
     bad = (
@@ -193,7 +208,8 @@ layers:
     def check(self, network: Network) -> Iterator[Problem]:
         for row in network.sure(ConvNd, PoolNd):
             # a stride beyond the kernel skips positions everywhere, which is CNN203's
-            found = [a for a in axes(row) if a.dropped and a.extent >= a.stride]
+            every = with_pad_layer(row, network)
+            found = [axis for axis in every if axis.dropped and axis.extent >= axis.stride]
             if found:
                 message = said(found, row, self._said)
                 yield self.at(row.node, message, self._help(found[0]), argument="stride")
