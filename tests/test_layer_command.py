@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from fractions import Fraction
 from math import ceil, floor, prod
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from test_registry import EXAMPLES as LAYERS, make
 from cnncalc import layers
 from cnncalc.cli import group
 from cnncalc.formula import Formula
+from cnncalc.render.working import decimal, saving
 
 EXAMPLES = yaml.safe_load(
     (Path(__file__).parent / "data" / "worked_examples.yaml").read_text(encoding="utf-8")
@@ -209,6 +211,48 @@ def test_positions_that_no_window_reads(n, f, s, d, p):
     assert (int(between[1]) if between else 0) == len(unread)
 
 
+def test_a_window_that_ceil_mode_drops():
+    pool = "MaxPool1d kernel_size=2 stride=3 padding=1 ceil_mode=true --input 1x"
+    assert layers.find("MaxPool1d")(kernel_size=2, stride=3, padding=1, ceil_mode=True).infer(
+        (1, 4)
+    ) == (1, 2)
+    dropped, kept = run(f"{pool}4"), run(f"{pool}6")
+    assert "2.33, rounded down to 2\n" in dropped
+    assert "less the last window" in dropped
+    assert "less the last window" not in kept
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("7/3", "2.33"),
+        ("237/4", "59.25"),
+        ("197/2", "98.5"),
+        ("59999/1000", "59.999"),
+        ("8", "8"),
+        ("-1/3", "-0.33"),
+        ("1999999/1000000", "1.999999"),
+        ("5000/2", "2,500"),
+    ],
+)
+def test_a_quotient_in_decimals_is_never_shown_as_whole(value, shown):
+    assert decimal(Fraction(value)) == shown
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (4, 1, "75.0 % (4 times fewer)"),
+        (3, 2, "33.3 % (1.5 times fewer)"),
+        (7, 7, "0.0 % (1 times fewer)"),
+        (10**4, 1, "99.99 % (10,000 times fewer)"),
+        (10**9, 3, "over 99.9999 % (333,333,333 times fewer)"),
+    ],
+)
+def test_a_share_is_never_shown_as_all(before, after, shown):
+    assert saving(before, after) == shown
+
+
 # ---- dense
 
 
@@ -229,7 +273,7 @@ def test_dense_shows_both_savings():
     shown = run("Conv2d out_channels=32 kernel_size=3 padding=1 --input 16x64x64 --dense")
     assert "8,590,065,664 params" in shown
     assert "4,640 params" in shown
-    assert f"{8590065664 / 19005440:,.2f} times fewer) by local connections" in shown
+    assert f"({8590065664 / 19005440:,.2f} times fewer) by local connections" in shown
     assert f"({19005440 // 4640:,} times fewer) by sharing" in shown
 
 
@@ -246,6 +290,7 @@ def test_dense_shows_both_savings():
         ("'' --input 3x5x5", 1, "empty"),
         ("'[ReLU]' --input 3x5x5", 1, "an item cannot be a list"),
         ("Conv2d 3 padding=1 --input 3x5x5", 2, "'3' is not an argument"),
+        ("'Conv2d: {out_channels: 1}' padding=1 --input 3x5x5", 2, "all of them in it"),
         ("'{layers: [ReLU, ReLU]}' --input 3x5x5", 2, "that is 2 layers, not one"),
         ("ReLU", 2, "write --input 3x32x32"),
         ("ReLU --input 3x5x5 --dense", 2, "ReLU is none"),

@@ -140,6 +140,9 @@ def test_every_row_has_a_command():
 @pytest.mark.parametrize(("command", "row"), list(zip(KEEPS, rows("keep_size"), strict=True)))
 def test_padding_that_keeps_every_size(command, row):
     assert [axis["values"] for axis in solutions(command)] == [[row["p"]]] * 2
+    everywhere = json.loads(run(f"{command} --format json"))["axes"][0]
+    assert everywhere["wanted"] is None
+    assert everywhere["solutions"][0]["numbers"].startswith("(N - ")
     shown = run(command)
     assert f"(N - {row['f']} + 2*{row['p']})/1 + 1 = N\n" in shown
     for n in (row["f"], 20, 33):

@@ -21,6 +21,8 @@ AXES = {
 }
 """What the axes of a shape are called."""
 
+DROPPED = "ceil_mode: rounded up, less the last window, which would start in the padding"
+
 _FLOPS = re.compile(r"FLOPs: (.*?)\.(?: (?=[A-Z`])|$)")
 
 
@@ -75,6 +77,8 @@ def _sizes(layer: Layer, xs: tuple[Shape, ...], out: Shape) -> Iterator[Step]:
         notes: tuple[str, ...] = ()
         if isinstance(axis, Sliding) and formula and "S" in formula.values:
             notes = unread(axis, xs[0][number], out[number], formula)
+        if formula and getattr(layer, "ceil_mode", False) and out[number] < formula.value:
+            notes = (DROPPED, *notes)
         if formula:
             yield Step(axis_names(out)[number], out[number], formula, notes=notes)
 

@@ -107,20 +107,23 @@ def command(
     if not inputs:
         _missing()
     layer = _built(_text(words), inputs)
-    if until is not None:
-        _depth(layer, inputs[0][1], until, form)
-        return
-    if toeplitz:
-        _matrices(layer, inputs[0][1], form)
-        return
     shapes = [shape for _, shape in inputs]
+    if until is not None:
+        _depth(layer, shapes[0], until, form)
+    elif toeplitz:
+        _matrices(layer, shapes[0], form)
+    else:
+        _working(layer, shapes, dense, dtype, form)
+
+
+def _working(layer: Layer, shapes: Sequence[Shape], dense: bool, dtype: str, form: str) -> None:
+    """Print all numbers of the layer."""
     found = working(layer, *shapes, dtype=dtype)
     answer = compare(layer, shapes[0]) if dense else None
     if dense and answer is None:
         options.fail(f"--dense compares a convolution, and {type(layer).__name__} is none")
     if form == "json":
-        more = {"dense": answer._asdict()} if answer else {}
-        click.echo(render.as_json(found, **more), nl=False)
+        click.echo(render.as_json(found, answer), nl=False)
         return
     click.echo(render.text(found), nl=False)
     if answer:
@@ -146,7 +149,7 @@ def _solve(
     except LayerError as error:
         options.fail(error.message, error.help)
     if form == "json":
-        click.echo(solved.as_json(layer, x, found), nl=False)
+        click.echo(solved.as_json(layer, x, found, every_size), nl=False)
     else:
         click.echo(solved.text(found, x, every_size), nl=False)
     if not all(one.found for one in found):
@@ -202,12 +205,13 @@ def _text(words: Sequence[str]) -> str:
     if len(arguments) == 1 and "=" not in arguments[0]:
         return f"{name}: {arguments[0]}"
     strange = [word for word in arguments if "=" not in word]
-    if strange or ":" in name:
+    if ":" in name:
         options.fail(
-            f"'{(strange or words)[0]}' is not an argument such as kernel_size=3",
-            f"write 'cnncalc layer {name.partition(':')[0]} out_channels=8 kernel_size=3', "
-            "or the whole layer in quotes",
+            f"arguments stand behind '{name}'", "write all of them in it, or all behind it"
         )
+    if strange:
+        help = "write arguments as name=value, or the whole layer in quotes"
+        options.fail(f"'{strange[0]}' is not an argument such as kernel_size=3", help)
     pairs = (word.partition("=") for word in arguments)
     return f"{name}: {{{', '.join(f'{key}: {value}' for key, _, value in pairs)}}}"
 

@@ -15,6 +15,7 @@ from cnncalc.render.working import equation
 if TYPE_CHECKING:
     from cnncalc.answers.solve import Depth, Solution, Solved
     from cnncalc.argument import Pair
+    from cnncalc.formula import Formula
     from cnncalc.layer import Layer, Shape
 
 SHOWN = 12
@@ -51,14 +52,14 @@ def depth_text(found: Depth) -> str:
     return "\n".join([*lines, f"  {' -> '.join(way)}"]) + "\n"
 
 
-def as_json(layer: Layer, x: Shape, found: Sequence[Solved]) -> str:
-    """The same as one JSON document."""
+def as_json(layer: Layer, x: Shape, found: Sequence[Solved], every_size: bool) -> str:
+    """The same as one JSON document, `wanted` being null for every size."""
     names = axis_names(x)[1:]
     axes = [
         {
             "axis": names[one.axis],
-            "wanted": one.wanted,
-            "solutions": [_json(solution) for solution in one.found],
+            "wanted": None if every_size else one.wanted,
+            "solutions": [_json(solution, every_size) for solution in one.found],
             "more": one.more,
             "why": one.why,
         }
@@ -79,9 +80,10 @@ def _document(layer: Layer, members: dict[str, Any]) -> str:
     return json.dumps(head | members, indent=1) + "\n"
 
 
-def _json(one: Solution) -> dict[str, Any]:
-    numbers = {"formula": one.formula.text, "numbers": one.formula.numbers}
-    return {"value": one.value, "size": one.size, "exact": one.exact, **numbers}
+def _json(one: Solution, every_size: bool) -> dict[str, Any]:
+    formula = _open(one.formula) if every_size else one.formula
+    numbers = {"formula": formula.text, "numbers": formula.numbers}
+    return {"value": one.value, "exact": one.exact, **numbers}
 
 
 def _lines(one: Solved, every_size: bool) -> Iterator[str]:
@@ -105,5 +107,10 @@ def _value(value: int | Pair) -> str:
 def _result(one: Solution, every_size: bool) -> str:
     if not every_size:
         return equation(one.formula, one.size)
-    values = {name: value for name, value in one.formula.values.items() if name != "N"}
-    return equation(one.formula._replace(values=values), "N")
+    return equation(_open(one.formula), "N")
+
+
+def _open(formula: Formula) -> Formula:
+    """The formula with N as it is."""
+    values = {name: value for name, value in formula.values.items() if name != "N"}
+    return formula._replace(values=values)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cnncalc.answers.working import Step, Working
     from cnncalc.formula import Formula
 
+MOST_PLACES = 4
+"""Digits after the point of a share."""
+
 
 def text(found: Working) -> str:
     """Every number with its formula, the numbers put in, and the result."""
@@ -50,9 +53,9 @@ def dense_text(found: Dense) -> str:
     return _laid_out(lines)
 
 
-def as_json(found: Working, **more: Any) -> str:
-    """The same as one JSON document; `more` are answers to further questions."""
-    document = {
+def as_json(found: Working, dense: Dense | None = None) -> str:
+    """The same as one JSON document, with what the layer saves if that is given."""
+    document: dict[str, Any] = {
         "cnncalc": __version__,
         "layer": layer_label(found.layer),
         "inputs": found.inputs,
@@ -63,7 +66,10 @@ def as_json(found: Working, **more: Any) -> str:
         "memory": [_json(step) for step in found.memory],
         "window": [{"axis": axis, "reads": reads} for axis, (reads,) in found.window],
     }
-    return json.dumps(document | more, indent=1) + "\n"
+    if dense:
+        counts = {"connected": dense.connected, "local": dense.local, "shared": dense.shared}
+        document["dense"] = counts
+    return json.dumps(document, indent=1) + "\n"
 
 
 def equation(formula: Formula, value: int | str) -> str:
@@ -81,17 +87,25 @@ def equation(formula: Formula, value: int | str) -> str:
 
 
 def decimal(value: Fraction) -> str:
-    """A quotient in decimals, two where they do not end: `59.25`, `2.33`."""
-    return f"{float(value):,.2f}".rstrip("0").rstrip(".")
+    """A number in decimals, with two where they do not end, or as many as tell it from a whole."""
+    if value.denominator == 1:
+        return f"{value.numerator:,}"
+    places = 2
+    while round(value, places).denominator == 1:
+        places += 1
+    return f"{float(value):,.{places}f}".rstrip("0")
 
 
 def saving(before: int, after: int) -> str:
     """The share that is saved, and how many times fewer that is."""
-    share = Fraction(before - after, before) * 100
-    places = 1
-    while places < 12 and share < 100 and float(f"{float(share):.{places}f}") == 100:
+    times = Fraction(before, after)
+    fewer = decimal(times) if times < 1000 else f"{round(times):,}"
+    share, places = 100 * Fraction(before - after, before), 1
+    while share < 100 == round(share, places) and places < MOST_PLACES:
         places += 1
-    return f"{float(share):.{places}f} % ({decimal(Fraction(before, after))} times fewer)"
+    shown = f"{float(share):.{places}f}"
+    over = "over 99.9999" if share < 100 == round(share, places) else shown
+    return f"{over} % ({fewer} times fewer)"
 
 
 def _step(step: Step) -> list[str]:
