@@ -1,0 +1,169 @@
+"""Edits of a spec's text that keep every comment; None where that cannot be done by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from cnncalc.graph import Node as Made
+from cnncalc.language.document import Document, Mapping, Node, Scalar, Sequence
+from cnncalc.language.expression import is_expression
+from cnncalc.lint.removal import Entry, entries, removal
+from cnncalc.problem import Edit, Span
+
+
+class Listed(NamedTuple):
+    """One item of a list, by its place there."""
+
+    owner: Sequence
+    place: int
+
+    @property
+    def node(self) -> Node:
+        """The item."""
+        return self.owner.items[self.place]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the item is a layer or block alone, without modifiers."""
+        return not isinstance(self.node, Mapping) or len(self.node.entries) == 1
+
+
+class Edits:
+    """What may be edited in a document; its nodes are looked up by where they stand."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text."""
+        return self.document.lines
+
+    @property
+    def line_end(self) -> str:
+        """What ends a line of the text."""
+        return "\r\n" if "\r\n" in self.document.text else "\n"
+
+    @cached_property
+    def entries(self) -> dict[Span, Entry]:
+        """The entries of all mappings, by the places of their keys and of their values."""
+        found: dict[Span, Entry] = {}
+        for entry in entries(self.document):
+            found[entry.key.span] = found[entry.value.span] = entry
+        return found
+
+    @cached_property
+    def items(self) -> dict[Span, Listed]:
+        """The items of all lists, by the places of their keys, or of what has none."""
+        found: dict[Span, Listed] = {}
+        for node in _walk(self.document.root) if self.document.root else ():
+            if isinstance(node, Sequence):
+                for index, one in enumerate(node.items):
+                    keys = one.entries if isinstance(one, Mapping) else [(one, one)]
+                    found.update((key.span, Listed(node, index)) for key, _ in keys)
+        return found
+
+    def literal(self, span: Span) -> bool:
+        """Whether the value of the entry there is written out, without expressions."""
+        entry = self.entries.get(span)
+        return entry is not None and not any(_computed(node) for node in _walk(entry.value))
+
+    def source(self, span: Span) -> str:
+        """The text that stands there."""
+        lines = self.lines[span.line - 1 : span.end_line]
+        lines[-1] = lines[-1][: span.end_column - 1]
+        lines[0] = lines[0][span.column - 1 :]
+        return "\n".join(lines)
+
+    def is_flow(self, node: Node) -> bool:
+        """Whether a collection is written in brackets."""
+        return self.lines[node.span.line - 1][node.span.column - 1] in "[{"
+
+    def without_item(self, span: Span) -> Edit | None:
+        """Delete an item without modifiers; there must be others in its list.
+
+        Not where something refers to `prev2`, which would become another tensor.
+        """
+        item = self.items.get(span)
+        if item is None or len(item.owner.items) == 1:
+            return None
+        if not item.plain or "prev2" in self.document.text:
+            return None
+        if self.is_flow(item.owner):
+            return self._without_part([one.span for one in item.owner.items], item.place)
+        return self._without_lines(item.node.span)
+
+    def without_entry(self, span: Span) -> Edit | None:
+        """Delete a key with its value."""
+        entry = self.entries.get(span)
+        return removal(self.document, entry) if entry else None
+
+    def with_argument(self, made: Made, name: str, text: str) -> Edit | None:
+        """Write an argument of a layer, or another value for it."""
+        if span := made.written.get(name):
+            return Edit(span, text) if self.literal(span) else None
+        entry = self.entries.get(made.span)
+        if entry is None or entry.key.span != made.span or isinstance(entry.value, Sequence):
+            return None
+        if isinstance(entry.value, Mapping):
+            return self._with_entry(entry.value, f"{name}: {text}")
+        written = self.source(entry.value.span)
+        primary = made.layer.primary if made.layer else None
+        if not written or primary is None or any(sign in written for sign in ",:#[]{}\n"):
+            return None
+        return Edit(entry.value.span, f"{{{primary}: {written}, {name}: {text}}}")
+
+    def _with_entry(self, owner: Mapping, entry: str) -> Edit:
+        """Write an entry behind the others of a mapping."""
+        if not owner.entries:
+            return Edit(owner.span, f"{{{entry}}}")
+        last = owner.entries[-1][1].span
+        if self.is_flow(owner):
+            return Edit(_behind(last), f", {entry}")
+        end = len(self.lines[last.end_line - 1]) + 1
+        place = _behind(last)._replace(column=end, end_column=end)
+        return Edit(place, self.line_end + " " * (owner.span.column - 1) + entry)
+
+    def _without_part(self, parts: list[Span], index: int) -> Edit | None:
+        """Delete one of the parts between brackets, with its comma."""
+        span = parts[index]
+        if index:
+            before = parts[index - 1]
+            span = span._replace(line=before.end_line, column=before.end_column)
+        elif len(parts) > 1:
+            behind = parts[1]
+            span = span._replace(end_line=behind.line, end_column=behind.column)
+        return None if "#" in self.source(span) else Edit(span, "")
+
+    def _without_lines(self, span: Span) -> Edit | None:
+        """Delete an item that has its lines for itself; a comment behind it stays."""
+        dash = self.lines[span.line - 1][: span.column - 1].rstrip()
+        behind = self.lines[span.end_line - 1][span.end_column - 1 :]
+        if dash.strip() != "-" or "#" in self.source(span):
+            return None
+        if behind.strip():
+            spaces = len(behind) - len(behind.lstrip())
+            return Edit(span._replace(column=len(dash), end_column=span.end_column + spaces), "")
+        return Edit(span._replace(column=1, end_line=span.end_line + 1, end_column=1), "")
+
+
+def _behind(span: Span) -> Span:
+    return span._replace(line=span.end_line, column=span.end_column)
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    """A node and all in it."""
+    yield node
+    if isinstance(node, Mapping):
+        for key, value in node.entries:
+            yield from _walk(key)
+            yield from _walk(value)
+    elif isinstance(node, Sequence):
+        for one in node.items:
+            yield from _walk(one)
+
+
+def _computed(node: Node) -> bool:
+    return isinstance(node, Scalar) and isinstance(node.value, str) and is_expression(node.value)
