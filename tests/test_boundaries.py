@@ -128,6 +128,8 @@ COMMANDS = {
     "specs": (["specs"], {"numpy", "rich"}),
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
+    "sizes": (["sizes", "lenet5", "--symbolic"], {"numpy", "rich"}),
+    "sizes json": (["sizes", "lenet5", "--format", "json"], {"numpy", "rich"}),
     "layer": (["layer", "AvgPool2d", "3", "--input", "3x9x9"], {"numpy", "rich"}),
     "help": (["--help"], {"numpy", "rich", "yaml"}),
     "fields": (["receptive-field", "lenet5"], {"numpy", "rich", "PIL"}),

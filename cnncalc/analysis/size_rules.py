@@ -88,7 +88,9 @@ def product(courses: Sequence[Course], which: int, sizes: Sequence[int]) -> Prod
         if found is None or found.at(sizes[place]) == 0 or rest % found.at(sizes[place]):
             return None
         rest //= found.at(sizes[place])
-        forms.append((place, found))
+        common = gcd(rest, found.divisor) if found.exact and not found.constant else 1
+        rest //= common
+        forms.append((place, found._replace(divisor=found.divisor // common)))
     return Product(rest, tuple(forms))
 
 

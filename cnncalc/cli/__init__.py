@@ -23,6 +23,7 @@ COMMANDS = {
     "lint": "Check specs for mistakes; for CI",
     "specs": "List, filter and sort the networks that are shipped with cnncalc",
     "explain": "The manual page of a layer type",
+    "sizes": "Which input sizes a network accepts, and what breaks at others",
     "layer": "One layer without a file: its numbers with the working shown",
 }
 """Every command with its line in the overview, so that the overview imports none of them."""
