@@ -59,7 +59,7 @@ layers:
     name: stem
   - ReLU
 #   ^^^^
-  - Sigmoid:
+  - Tanh:
     from: stem
 """,
         """\
@@ -147,9 +147,9 @@ input: [3, 32, 32]
 blocks:
   Gate:
 # ^^^^
-    layers: [Sigmoid]
+    layers: [Tanh]
 layers:
-  - Sigmoid
+  - Tanh
 """,
         """\
 cnncalc: 1

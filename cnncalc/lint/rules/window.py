@@ -381,6 +381,7 @@ cnncalc: 1
 input: [3, 2, 8]
 layers:
   - Conv2d: {out_channels: 8, kernel_size: [1, 3], padding: [0, 1]}
+  - ReLU
   - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}
 #                                          ^
 """,
@@ -536,6 +537,7 @@ cnncalc: 1
 input: [3, 4, 4]
 layers:
   - Conv2d: {out_channels: 8, kernel_size: 4}
+  - ReLU
   - Conv2d: {out_channels: 8, kernel_size: 1}
 """,
         """\
