@@ -277,6 +277,52 @@ def test_dense_shows_both_savings():
     assert f"({19005440 // 4640:,} times fewer) by sharing" in shown
 
 
+# ---- the window, and memory
+
+
+@pytest.mark.parametrize(
+    ("command", "reads"),
+    [
+        (
+            "Conv1d out_channels=1 kernel_size=3 stride=2 padding=1 --input 1x6",
+            "unit 0 reads -1 to 1, each next 2 further, unit 2 reads 3 to 5 (the input is 0 to 5)",
+        ),
+        (
+            "Conv1d out_channels=1 kernel_size=2 dilation=3 --input 1x5",
+            "unit 0 reads 0 to 3 in steps of 3, unit 1 reads 1 to 4 in steps of 3 "
+            "(the input is 0 to 4)",
+        ),
+        ("MaxPool1d 4 --input 1x4", "unit 0 reads 0 to 3 (the input is 0 to 3)"),
+        ("ReLU --input 1x3", "unit 0 reads 0, unit 2 reads 2 (the input is 0 to 2)"),
+        (
+            "ConvTranspose1d out_channels=1 kernel_size=4 stride=2 --input 1x5",
+            "each unit reads 2 positions, each position writes 4",
+        ),
+        (
+            "ConvTranspose1d out_channels=1 kernel_size=3 stride=2 --input 1x5",
+            "each unit reads 1 to 2 positions, each position writes 3",
+        ),
+        ("AdaptiveAvgPool1d 3 --input 1x5", "each unit reads 2 or 3 positions"),
+        ("AdaptiveAvgPool1d 5 --input 1x3", "each unit reads 1 or 2 positions"),
+        ("AdaptiveAvgPool1d 1 --input 1x5", "each unit reads the whole axis"),
+        ("Upsample scale_factor=2 --input 1x5", "each unit reads 1 position"),
+        ("Upsample scale_factor=2 mode=linear --input 1x5", "each unit reads at most 2 positions"),
+        ("Linear 3 --input 5", "each unit reads the whole input"),
+    ],
+)
+def test_what_a_unit_reads(command, reads):
+    assert [axis["reads"] for axis in answers(command)["window"]] == [reads]
+
+
+def test_memory_is_of_all_inputs_and_outputs():
+    found = {
+        step["name"]: step["value"] for step in answers("Chunk chunks=2 --input 4x5x5")["memory"]
+    }
+    assert found == {"input": 4 * 100, "output": 4 * 100, "params and buffers": 0}
+    found = {step["name"]: step["value"] for step in answers("BatchNorm1d --input 8")["memory"]}
+    assert found["params and buffers"] == 4 * 8 * 4
+
+
 # ---- what is wrong
 
 

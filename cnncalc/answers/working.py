@@ -145,7 +145,7 @@ def _reading(axis: Axis, n: int, m: int) -> str:
     if isinstance(axis, Sliding):
         reads = _places(-axis.before, axis)
         last = (m - 1) * axis.stride - axis.before
-        apart = f", each {axis.stride} further" if axis.stride > 1 else ""
+        apart = f", each next {axis.stride} further" if axis.stride > 1 < m else ""
         end = f", unit {m - 1} reads {_places(last, axis)}" if m > 1 else ""
         return f"unit 0 reads {reads}{apart}{end} (the input is 0 to {n - 1})"
     if isinstance(axis, Transposed):
@@ -153,10 +153,10 @@ def _reading(axis: Axis, n: int, m: int) -> str:
         reads = f"{most}" if fewest == most else f"{fewest} to {most}"
         return f"each unit reads {reads} positions, each position writes {axis.extent}"
     if isinstance(axis, Adaptive):
-        sizes = sorted({len(axis.taps(o)) for o in range(min(m, n))})
+        sizes = sorted({len(axis.taps(o)) for o in range(m // gcd(n, m))})
         return f"each unit reads {' or '.join(map(str, sizes))} positions"
     if isinstance(axis, Resized):
-        return f"each unit reads {'2 positions' if axis.linear else '1 position'}"
+        return f"each unit reads {'at most 2 positions' if axis.linear else '1 position'}"
     return "each unit reads the whole axis"
 
 
