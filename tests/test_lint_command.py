@@ -298,9 +298,8 @@ def test_rules_do_not_guess_where_the_network_is_not_understood():
 
 
 def found(text):
-    return check(
-        load(Source("net.yaml", text.encode())), [Settings()], [Choice(select=("CNN202",))]
-    ).findings
+    one = load(Source("net.yaml", text.encode()))
+    return check(one, [Settings()], (), Choice(select=("CNN202",))).findings
 
 
 def test_statistics_count_the_findings_of_each_rule():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -12,10 +13,12 @@ from cnncalc.cli import options
 from cnncalc.language.builder import Settings
 from cnncalc.lint.check import Checked, check
 from cnncalc.lint.codes import ALWAYS, Choice, matching, unknown
+from cnncalc.lint.config import ConfigError, Configs
 from cnncalc.lint.files import Unreadable, find
 from cnncalc.pipeline import Loaded, load
 from cnncalc.problem import Level
 from cnncalc.render import findings
+from cnncalc.source import Source
 from cnncalc.suggest import did_you_mean
 
 LEVELS = [level.value for level in Level]
@@ -104,7 +107,10 @@ def command(
     cnncalc explain CNN202
     """
     view = _view(fail_on, min_severity)
-    found = list(find(paths or (".",), stdin_filename, lambda _: True))
+    try:
+        found, chosen = _found(paths or (".",), stdin_filename)
+    except ConfigError as error:
+        options.fail(str(error))
     failures = [one for one in found if isinstance(one, Unreadable)]
     sources = [one for one in found if not isinstance(one, Unreadable)]
     _complain(failures)
@@ -116,12 +122,24 @@ def command(
     loaded = [load(one) for one in sources]
     _known(loaded, [name for name, _ in assignments], variant)
     choice = Choice(select or None, extend_select, ignore)
-    checked = [check(one, _networks(one, dict(assignments), variant), (choice,)) for one in loaded]
+    checked = [
+        check(one, _networks(one, dict(assignments), variant), chosen[one.document.file], choice)
+        for one in loaded
+    ]
     _show(checked, view, "statistics" if statistics else form, output)
     failing = any(
         _reaches(finding.problem.level, view.failing) for one in checked for finding in one.findings
     )
     raise click.exceptions.Exit(2 if failures else int(failing and not exit_zero))
+
+
+def _found(
+    paths: Sequence[str], stdin_filename: str | None
+) -> tuple[list[Source | Unreadable], dict[str, tuple[Choice, ...]]]:
+    """The specs, and what their config files choose for each."""
+    configs = Configs()
+    found = list(find(paths, stdin_filename, lambda path: configs.of(path).wants(Path(path))))
+    return found, {one.file: configs.of(one.file).choices(Path(one.file)) for one in found}
 
 
 def _view(fail_on: str | None, min_severity: str | None) -> View:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from cnncalc.language.builder import Settings
 from cnncalc.language.document import Document
-from cnncalc.lint.codes import ALWAYS, Choice, Chosen, choose
+from cnncalc.lint.codes import ALWAYS, Choice, Chosen, choose, matching
+from cnncalc.lint.comments import Comments, Suppression, read, unused
 from cnncalc.lint.network import Network
 from cnncalc.lint.rules import catalogue
+from cnncalc.lint.settings import written
 from cnncalc.pipeline import Loaded
 from cnncalc.problem import Level, Problem, Span, merged
 
@@ -48,25 +50,60 @@ class Checked(NamedTuple):
         return self.document.file
 
 
-def check(loaded: Loaded, settings: Sequence[Settings], choices: Iterable[Choice]) -> Checked:
-    """The findings in these networks of a spec; later choices change what earlier ones chose."""
-    chosen = choose(choices)
-    found = []
+def check(
+    loaded: Loaded, settings: Sequence[Settings], config: Sequence[Choice], line: Choice
+) -> Checked:
+    """The findings in these networks of a spec.
+
+    What its own `lint:` chooses stands between the `config` and the command `line`.
+    """
+    document = loaded.document
+    own, wrong = written(document)
+    chosen = choose((*config, own, line))
+    comments = read(document)
+    used: set[Suppression] = set()
+    found, clear = [], True
     for one in settings:
-        problems = _problems(Network(loaded, one), chosen)
+        reported = _reported(network := Network(loaded, one))
+        clear = clear and not _is_unclear(reported)
+        problems = [*reported, *(_ruled(network, chosen) if clear else ())]
         name = one.variant.name.text if one.variant else None
-        found.append((name, merged(problems)))
-    return Checked(loaded.document, _across(found))
+        found.append((name, merged(_kept(problems, comments, used))))
+    about = [*wrong, *comments.problems]
+    if clear and _is_complete(loaded, settings):
+        rest = (one for one in comments.suppressions if one not in used)
+        about += unused(
+            (one for one in rest if chosen.codes & matching(one.selector)), document.lines
+        )
+    findings = [*_across(found), *map(Finding, about)]
+    return Checked(document, tuple(sorted(_leveled(findings, chosen), key=_position)))
 
 
-def _problems(network: Network, chosen: Chosen) -> Iterator[Problem]:
-    """All that is reported of one network, each expansion for itself."""
-    reported = _reported(network)
-    found = [*reported, *(() if _is_unclear(reported) else _ruled(network, chosen))]
-    for problem in found:
-        if problem.code in chosen.codes:
-            level = chosen.severity.get(problem.code)
-            yield problem._replace(level=level) if level else problem
+def _kept(
+    problems: Iterable[Problem], comments: Comments, used: set[Suppression]
+) -> Iterator[Problem]:
+    """The problems that no comment ignores; the comments that ignore one are used."""
+    for problem in problems:
+        matched = [one for one in comments.suppressions if one.matches(problem)]
+        used.update(matched)
+        if not matched:
+            yield problem
+
+
+def _leveled(findings: Iterable[Finding], chosen: Chosen) -> Iterator[Finding]:
+    """The findings that were chosen, with the levels that were chosen for them."""
+    for finding in findings:
+        code = finding.problem.code
+        if code in chosen.codes:
+            level = chosen.severity.get(code, finding.problem.level)
+            yield finding._replace(problem=finding.problem._replace(level=level))
+
+
+def _is_complete(loaded: Loaded, settings: Sequence[Settings]) -> bool:
+    """Whether these are all networks of a file, as they are written."""
+    changed = any(one.variables or one.inputs for one in settings)
+    variants = len(loaded.spec.variants) if loaded.spec else 0
+    return not changed and len(settings) == 1 + variants
 
 
 def _reported(network: Network) -> list[Problem]:
@@ -107,7 +144,7 @@ def _across(found: Sequence[tuple[str | None, tuple[Problem, ...]]]) -> tuple[Fi
             findings.append(Finding(problem))
         else:
             findings.append(Finding(problem._replace(fix=None), tuple(names[key])))
-    return tuple(sorted(findings, key=_position))
+    return tuple(findings)
 
 
 def _position(finding: Finding) -> tuple[Span, str]:

@@ -11,8 +11,6 @@ from typing import NamedTuple
 from cnncalc import source
 from cnncalc.source import Source, SourceError
 
-ENDINGS = (".yaml", ".yml")
-
 # at the start of a line: what is deeper belongs to another format that mentions us
 _SPEC = re.compile(rb"""^(?:\xef\xbb\xbf)?(?:\{\s*)?["']?cnncalc["']?\s*:""", re.MULTILINE)
 
@@ -70,7 +68,7 @@ def _folder(name: str, wanted: Callable[[str], bool]) -> Iterator[Source | Unrea
         failures.clear()
         for file in sorted(files):
             path = os.path.normpath(os.path.join(folder, file))  # noqa: PTH118 - as it is shown
-            if file.endswith(ENDINGS) and wanted(path):
+            if wanted(path):
                 found = _read(path)
                 if isinstance(found, Unreadable) or _SPEC.search(found.data):
                     yield found
