@@ -55,3 +55,13 @@ def place(text):
 def places(problems):
     """Code, line, first column and end column of each finding."""
     return [(p.code, p.span.line, p.span.column, p.span.end_column) for p in problems]
+
+
+def applied(text, fix):
+    """The text after a fix."""
+    lines = text.splitlines(keepends=True)
+    offset = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
+    for span, new in sorted(fix.edits, reverse=True):
+        start, end = offset[span.line - 1] + span.column - 1, offset[span.end_line - 1]
+        text = text[:start] + new + text[end + span.end_column - 1 :]
+    return text

@@ -145,7 +145,14 @@ def test_layers_are_unproductive_where_their_input_sees_more_than_the_image(size
 
 @pytest.mark.parametrize(
     ("before", "after", "apart"),
-    [(1, 1, None), (0, 2, 1), (0, 3, 1), (3, 0, 2), (2, 0, None), (2, 1, None)],
+    [
+        (1, 1, None),
+        (0, 2, "1 input pixel"),
+        (0, 3, "1 input pixel"),
+        (3, 0, "2 input pixels"),
+        (2, 0, None),
+        (2, 1, None),
+    ],
 )
 def test_misaligned_maps_and_how_far(before, after, apart):
     """The middle of the first window is at 1 - before, that of the other branch at 0.
@@ -162,7 +169,7 @@ def test_misaligned_maps_and_how_far(before, after, apart):
         """,
         input="[1, 33]",
     )
-    said = f"Concat joins maps whose fields lie {apart} input pixels apart"
+    said = f"Concat joins maps whose fields lie {apart} apart"
     assert [p.message for p in findings(text, "CNN404")] == ([said] if apart else [])
 
 

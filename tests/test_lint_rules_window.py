@@ -124,6 +124,20 @@ def test_the_sizes_that_are_recommended_fit(smaller):
     assert findings(spec(layer, input=f"[3, {size}, {size}]"), "CNN202") == ()
 
 
+@pytest.mark.parametrize(("behind", "lost"), [(0, True), (1, False), (2, False)])
+def test_what_a_pad_layer_adds_is_padding(behind, lost):
+    # padded to 33, 34 and 35; windows of 4 at stride 2 end at 32, 34 and 34
+    text = spec(
+        f"""
+        - ZeroPad1d: {{padding: [1, {behind}]}}
+        - MaxPool1d: {{kernel_size: 4, stride: 2}}
+        """,
+        input="[1, 32]",
+    )
+    assert bool(findings(text, "CNN202")) == lost
+    assert len(findings(text, "CNN201")) == (behind != 1)
+
+
 def test_axes_are_named_where_they_differ():
     layer = "- MaxPool3d: {kernel_size: 3, stride: 2}"
     text = spec(layer, input="[1, 8, 9, 10]")
@@ -158,7 +172,7 @@ blocks:
 layers:
   - Down
   - Down
-  - ZeroPad2d: {padding: [3, 4, 3, 4]}
+  - Upsample: {size: 15}
   - Down
 """
     [problem] = findings(text, "CNN202")

@@ -356,8 +356,9 @@ layers:
             known = [field.axes for field in fields if field and field.ordered]
             apart = max(map(_apart, zip(*known, strict=True)), default=0)
             if apart:
-                fields_lie = f"maps whose fields lie {apart:g} input pixels apart"
-                yield self.at(row.node, f"{row.node.type} joins {fields_lie}")
+                pixels = "1 input pixel" if apart == 1 else f"{apart:g} input pixels"
+                message = f"{row.node.type} joins maps whose fields lie {pixels} apart"
+                yield self.at(row.node, message)
 
 
 def _apart(meeting: tuple[AxisField, ...]) -> float:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from cnncalc.analysis.report import Row
 from cnncalc.language.document import Sequence
+from cnncalc.layers.pool import AdaptivePoolNd
 from cnncalc.layers.resize import Upsample
 from cnncalc.lint.names import Definition, Names
 from cnncalc.lint.network import Network
@@ -386,7 +387,8 @@ def _arriving(row: Row, strides: dict[int, Strides]) -> list[Strides]:
     layer, shapes = row.node.layer, [shape for shape in row.in_shapes if shape is not None]
     if layer is None:
         return []
-    written = isinstance(layer, Upsample) and layer.size is not None
+    resized = isinstance(layer, Upsample) and layer.size is not None
+    written = resized or isinstance(layer, AdaptivePoolNd)
     none: Strides = (None,) * (len(row.out_shapes[0] or ()) - 1)
     found = []
     for index, shape, window in zip(row.node.inputs, shapes, layer.windows(*shapes), strict=True):
@@ -415,7 +417,7 @@ def _said(row: Row, axis: int, strides: set[Stride]) -> str:
     """What is wrong with a merge, on one of its axes."""
     [shape, *_] = row.out_shapes
     assert shape is not None
-    met = " and ".join(map(str, sorted(strides)))
+    met = " and ".join(map(str, sorted(strides, key=lambda stride: stride.down / stride.up)))
     name = AXES[len(shape) - 1][axis]
     joins = f"{row.node.type} joins maps of strides {met}"
     return f"{joins}, which only by coincidence have the same {name} of {shape[axis + 1]}"
