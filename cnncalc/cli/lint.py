@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +25,14 @@ from cnncalc.suggest import did_you_mean
 
 LEVELS = [level.value for level in Level]
 FORMATS = {"text": findings.to_text, "concise": findings.to_concise}
+MODULES = {
+    "json": "findings_json",
+    "github": "github",
+    "sarif": "sarif",
+    "junit": "junit",
+    "gitlab": "gitlab",
+}
+"""Formats for programs, by the file in render/ that is imported only for them."""
 
 
 class View(NamedTuple):
@@ -66,7 +76,7 @@ def _level(name: str, help: str) -> options.Decorator:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(FORMATS)),
+    type=click.Choice([*FORMATS, *MODULES]),
     default="text",
     show_default=True,
 )
@@ -126,6 +136,8 @@ def command(
         check(one, _networks(one, dict(assignments), variant), chosen[one.document.file], choice)
         for one in loaded
     ]
+    if statistics and form in MODULES:
+        options.fail(f"--statistics is text, and --format {form} is none")
     _show(checked, view, "statistics" if statistics else form, output)
     failing = any(
         _reaches(finding.problem.level, view.failing) for one in checked for finding in one.findings
@@ -203,12 +215,26 @@ def _show(checked: Sequence[Checked], view: View, form: str, output: str | None)
         )
         for one in checked
     ]
-    if form == "statistics":
-        options.write(findings.statistics(shown), output)
-    else:
-        options.write(FORMATS[form](shown), output)
-    if form in ("text", "concise", "statistics"):
-        hidden = sum(len(one.findings) for one in checked)
-        hidden -= sum(len(one.findings) for one in shown)
-        sys.stdout.flush()
-        click.echo(findings.summary(shown, hidden), err=True)
+    if form in MODULES:
+        module = import_module(f"cnncalc.render.{MODULES[form]}")
+        options.write(module.render(shown), output)
+        if form == "github":
+            _summarise(module.page(shown))
+        return
+    write = findings.statistics if form == "statistics" else FORMATS[form]
+    options.write(write(shown), output)
+    hidden = sum(len(one.findings) for one in checked) - sum(len(one.findings) for one in shown)
+    sys.stdout.flush()
+    click.echo(findings.summary(shown, hidden), err=True)
+
+
+def _summarise(page: str) -> None:
+    """Add a page to the summary of a GitHub step, where there is one."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(page)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            options.fail(f"cannot write '{path}' of GITHUB_STEP_SUMMARY: {reason}")

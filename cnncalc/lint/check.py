@@ -62,15 +62,15 @@ def check(
     chosen = choose((*config, own, line))
     comments = read(document)
     used: set[Suppression] = set()
-    found, clear = [], True
+    found, sure = [], True
     for one in settings:
         reported = _reported(network := Network(loaded, one))
-        clear = clear and not _is_unclear(reported)
-        problems = [*reported, *(_ruled(network, chosen) if clear else ())]
+        sure = sure and not network.built.wrong
+        problems = [*reported, *(() if _is_unclear(reported) else _ruled(network, chosen))]
         name = one.variant.name.text if one.variant else None
         found.append((name, merged(_kept(problems, comments, used))))
     about = [*wrong, *comments.problems]
-    if clear and _is_complete(loaded, settings):
+    if sure and _is_complete(loaded, settings):
         rest = (one for one in comments.suppressions if one not in used)
         about += unused(
             (one for one in rest if chosen.codes & matching(one.selector)), document.lines

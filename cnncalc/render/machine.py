@@ -11,7 +11,7 @@ from cnncalc import __version__
 from cnncalc.analysis.receptive_field import AxisField, Field
 from cnncalc.analysis.report import Report, Row, Sizing, element_bytes
 from cnncalc.layer import written_arguments
-from cnncalc.problem import Problem
+from cnncalc.problem import Problem, Span
 from cnncalc.render import totals
 from cnncalc.render.columns import COLUMNS
 from cnncalc.render.tree import Line
@@ -38,7 +38,7 @@ def to_json(report: Report) -> str:
         "outputs": [result._asdict() for result in report.outputs],
         "totals": _totals(report),
         "checks": [check._asdict() for check in report.checks],
-        "problems": [_problem(problem) for problem in report.problems],
+        "problems": [problem_json(problem) for problem in report.problems],
     }
     layers = ",\n".join("  " + json.dumps(_layer(row, report.sizing)) for row in report.rows)
     return f'{_members(head)},\n"layers": [\n{layers}\n],\n{_members(tail)}'.join("{}") + "\n"
@@ -128,7 +128,8 @@ def _totals(report: Report) -> dict[str, Any]:
     return found
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem as the report has it."""
     return {
         "code": problem.code,
         "name": problem.name,
@@ -136,12 +137,13 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "message": problem.message,
         "help": problem.help,
         "count": problem.times,
-        "at": _place(problem.span),
-        "trace": [{"call": call.text, "at": _place(call.span)} for call in problem.trace],
+        "at": place_json(problem.span),
+        "trace": [{"call": call.text, "at": place_json(call.span)} for call in problem.trace],
     }
 
 
-def _place(span: Any) -> dict[str, Any]:
+def place_json(span: Span) -> dict[str, Any]:
+    """A stretch of a file as the report has it."""
     return {
         "file": span.file,
         "line": span.line,

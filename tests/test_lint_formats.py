@@ -1,0 +1,222 @@
+"""The formats of findings for CI systems, against their schemas and their rules."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from urllib.parse import unquote
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+from helpers import loaded
+
+from cnncalc.cli import group
+from cnncalc.lint.codes import codes
+from cnncalc.lint.identity import item_path
+from cnncalc.problem import Span
+
+# OASIS, SARIF 2.1.0 with errata 01, schemas/sarif-schema-2.1.0.json, unchanged
+SARIF = json.loads((Path(__file__).parent / "data" / "sarif-2.1.0.schema.json").read_text("utf-8"))
+
+NET = """\
+cnncalc: 1
+input: [3, 15, 15]
+blocks:
+  Down:
+    args: {stride: 2}
+    layers:
+      - Conv2d: {out_channels: 8, kernel_size: 2, stride: $stride}
+layers:
+  - Down
+  - Down
+  - Conv2d: {out_channels: 8, kernel_size: 1}
+    # cnncalc: ignore[CNN202] stale
+  - Linear: 4
+variants:
+  odd: {set: {}}
+"""
+SELECT = "--select=CNN202,CNN101,CNN901"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a b").mkdir()
+    Path("a b/nét.yaml").write_text(NET, encoding="utf-8")
+    Path("good.yaml").write_text("cnncalc: 1\ninput: [4]\nlayers: [{Linear: 4}]\n")
+
+
+def lint(form, *arguments, **options):
+    return CliRunner().invoke(group, ["lint", "--format", form, SELECT, *arguments], **options)
+
+
+def stale(text=NET):
+    """The network without its error, so that its comment is known to be stale."""
+    Path("a b/nét.yaml").write_text(text.replace("Linear: 4", "Flatten:"), encoding="utf-8")
+
+
+def test_json():
+    found = json.loads(lint("json").stdout)
+    assert found["specs"] == ["good.yaml", "a b/nét.yaml"]
+    assert found["counts"] == {"error": 1, "warning": 1, "info": 0}
+    first, second = found["findings"]
+    assert (first["code"], first["count"], first["networks"]) == ("CNN202", 2, None)
+    assert first["trace"][0]["call"] == "Down"
+    assert (second["code"], second["at"]["line"], second["fix"]) == ("CNN101", 13, None)
+    stale()
+    fix = json.loads(lint("json").stdout)["findings"][1]["fix"]
+    assert (fix["safe"], fix["edits"][0]["text"]) == (True, "")
+
+
+def test_json_of_nothing():
+    assert json.loads(lint("json", "good.yaml").stdout)["findings"] == []
+
+
+def test_github():
+    lines = lint("github").stdout.splitlines()
+    assert lines == [
+        "::warning file=a b/nét.yaml,line=7,col=59,endColumn=65,endLine=7,"
+        "title=CNN202 input-rows-dropped::the last position is never read: 15 at a window of 2, "
+        "stride 2 (2 times)%0Ain Down at a b/nét.yaml:9:5%0A"
+        "help: pad the end; an input of 14 or 16 is read to its end",
+        "::error file=a b/nét.yaml,line=13,col=5,endColumn=10,endLine=13,"
+        "title=CNN101 shape-mismatch::Linear on a map: the input has 3 axes [8, 3, 3], not 1%0A"
+        "help: put Flatten before it, or AdaptiveAvgPool2d: 1 and Flatten; for the last axis "
+        "alone write in_features: 3",
+    ]
+    stale()
+    assert "title=CNN901 unused-suppression" in lint("github").stdout
+
+
+def test_what_github_would_read_as_its_own_is_escaped():
+    path = Path("100%,a:b.yaml")
+    path.write_text(NET)
+    assert lint("github", str(path)).stdout.startswith("::warning file=100%25%2Ca%3Ab.yaml,line=7")
+
+
+def test_the_page_of_a_github_step():
+    Path("page.md").write_text("before\n")
+    result = lint("github", env={"GITHUB_STEP_SUMMARY": "page.md"})
+    assert result.exit_code == 1
+    lines = Path("page.md").read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == ["before", "### cnncalc lint: 1 error, 1 warning in 2 specs"]
+    assert lines[5].startswith("| `a b/nét.yaml:7:59` | warning | CNN202 input-rows-dropped | the")
+    assert lint("github", env={"GITHUB_STEP_SUMMARY": "no/such/page"}).exit_code == 2
+
+
+def sarif(*arguments):
+    log = json.loads(lint("sarif", *arguments).stdout)
+    jsonschema.Draft4Validator(SARIF).validate(log)
+    return log["runs"][0]
+
+
+def test_the_schema_refuses_what_is_no_sarif():
+    log = json.loads(lint("sarif").stdout)
+    log["runs"][0]["results"][0]["level"] = "info"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft4Validator(SARIF).validate(log)
+
+
+def test_sarif():
+    run = sarif()
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(codes())
+    for rule in rules:
+        assert rule["help"]["text"].startswith(rule["shortDescription"]["text"])
+    first, second = run["results"]
+    assert rules[first["ruleIndex"]]["id"] == first["ruleId"] == "CNN202"
+    assert (first["level"], first["occurrenceCount"]) == ("warning", 2)
+    [location] = first["locations"]
+    place = location["physicalLocation"]
+    assert unquote(place["artifactLocation"]["uri"]) == "a b/nét.yaml"
+    text = NET.split("\n")[place["region"]["startLine"] - 1]
+    assert text[place["region"]["startColumn"] - 1 : place["region"]["endColumn"] - 1] == "$stride"
+    assert first["relatedLocations"][0]["message"]["text"] == "in Down"
+    assert rules[second["ruleIndex"]]["id"] == second["ruleId"] == "CNN101"
+
+
+def test_sarif_of_absolute_paths_of_broken_files_and_of_fixes(tmp_path):
+    stale()
+    [_, unused] = sarif(str(tmp_path / "a b"))["results"]
+    uri = unused["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert unquote(uri) == f"file://{tmp_path}/a b/nét.yaml"
+    [replacement] = unused["fixes"][0]["artifactChanges"][0]["replacements"]
+    assert replacement["insertedContent"]["text"] == ""
+    Path("broken.yaml").write_text("cnncalc: [")
+    Path("empty.yaml").write_text("")
+    assert len(sarif("broken.yaml", "empty.yaml")["results"]) == 2
+
+
+def test_junit():
+    root = ElementTree.fromstring(lint("junit").stdout)
+    assert root.attrib == {
+        "name": "cnncalc lint",
+        "tests": "3",
+        "failures": "2",
+        "errors": "0",
+    }
+    suites = list(root)
+    assert [suite.get("name") for suite in suites] == ["good.yaml", "a b/nét.yaml"]
+    assert [case.find("failure") for case in suites[0]] == [None]
+    failures = [case.find("failure") for case in suites[1]]
+    assert [one.get("type") for one in failures] == ["warning", "error"]
+    assert "  7 |       - Conv2d: {out_channels: 8" in failures[0].text
+    for suite in suites:
+        assert int(suite.get("tests")) == len(suite)
+
+
+def test_junit_of_what_xml_has_no_place_for():
+    Path("x&<>.yaml").write_text('cnncalc: 1\nname: "\x1b[0m"\n"<&\x00>": 1\n')
+    root = ElementTree.fromstring(lint("junit", "x&<>.yaml").stdout)
+    assert root[0].get("name") == "x&<>.yaml"
+
+
+def test_gitlab():
+    first, second = json.loads(lint("gitlab").stdout)
+    assert first["location"] == {
+        "path": "a b/nét.yaml",
+        "positions": {"begin": {"line": 7, "column": 59}, "end": {"line": 7, "column": 66}},
+    }
+    assert (first["check_name"], first["severity"]) == ("CNN202", "minor")
+    assert (second["check_name"], second["severity"]) == ("CNN101", "major")
+    assert len({first["fingerprint"], second["fingerprint"]}) == 2
+    assert json.loads(lint("gitlab", "good.yaml").stdout) == []
+
+
+def fingerprints(text):
+    Path("a b/nét.yaml").write_text(text, encoding="utf-8")
+    found = json.loads(lint("gitlab", "a b").stdout)
+    run = sarif("a b")["results"]
+    names = [one["fingerprint"] for one in found]
+    assert names == [one["partialFingerprints"]["cnncalc/v1"] for one in run]
+    return names
+
+
+def test_fingerprints_do_not_move_with_lines():
+    before = fingerprints(NET)
+    assert len(set(before)) == 2
+    moved = NET.replace("blocks:", "# a comment\n\nname: moved\nblocks:").replace("{out", "{ out")
+    assert fingerprints(moved) == before
+    assert fingerprints(NET.replace("Down", "Other"))[0] != before[0]
+    assert fingerprints(NET.replace("  - Down\n", "  - Down\n  - ReLU\n"))[0] == before[0]
+
+
+def test_fingerprints_of_one_place_differ():
+    text = "cnncalc: 1\ninput: [3, 15, 15]\nlayers: [{Linear: 4, foo: 1, bar: 2}]\n"
+    found = fingerprints(text)
+    assert len(set(found)) == len(found) > 1
+
+
+def test_the_path_of_an_item():
+    document = loaded(NET).document
+    place = NET.split("\n")[6].index("$stride") + 1
+    assert item_path(document, Span("", 7, place, 7, place)) == (
+        "blocks.Down.layers.0.Conv2d.stride"
+    )
+    assert item_path(document, Span("", 10, 5, 10, 9)) == "layers.1"
+    assert item_path(loaded("x: [").document, Span("", 1, 1, 1, 1)) == ""
+
+
+@pytest.mark.parametrize("form", ["json", "github", "sarif", "junit", "gitlab"])
+def test_statistics_are_text(form):
+    assert lint(form, "--statistics").exit_code == 2
