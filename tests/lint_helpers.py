@@ -25,20 +25,22 @@ def check(net, rules):
 
 def findings(text, code=None, variant=None, **options):
     """What one rule finds in a spec without problems, or all rules that are on by default."""
-    if code:
-        rules = [catalogue()[code](**options)]
-    else:
-        rules = [rule() for rule in catalogue().values() if rule.default]
+    rules = [catalogue()[code](**options)] if code else default_rules()
     net = network(loaded(text), variant)
     assert net.report.problems == ()
     return check(net, rules)
 
 
 @cache
-def warning_rules():
-    """The rules that are on by default and say more than a hint."""
-    found = (rule for rule in catalogue().values() if rule.default)
-    return tuple(rule() for rule in found if rule.level is not Level.INFO)
+def default_rules():
+    """The rules that are on by default."""
+    return tuple(rule() for rule in catalogue().values() if rule.default)
+
+
+def warnings(net):
+    """What the rules find that are on by default, hints left out."""
+    found = check(net, default_rules())
+    return tuple(problem for problem in found if problem.level is not Level.INFO)
 
 
 def place(text):

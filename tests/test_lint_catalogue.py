@@ -4,7 +4,7 @@ import re
 
 import pytest
 from helpers import loaded
-from lint_helpers import check, network, place, places, warning_rules
+from lint_helpers import check, network, place, places, warnings
 
 from cnncalc.lint import rules
 
@@ -25,8 +25,8 @@ def found(code, text):
     """The findings of a rule and of all default warnings, in a spec without problems."""
     net = network(loaded(text))
     assert net.report.problems == ()
-    others = [rule for rule in warning_rules() if rule.code != code]
-    return check(net, [RULES[code](), *others])
+    others = (problem for problem in warnings(net) if problem.code != code)
+    return (*check(net, [RULES[code]()]), *others)
 
 
 def test_codes_and_names_are_unique_and_belong_to_their_family():

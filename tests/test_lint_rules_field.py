@@ -130,7 +130,7 @@ def test_the_last_field_is_compared_with_the_input(size):
     if problems:
         assert problems[0].message == f"the last spatial layer sees 13 of the {size} input"
         written = text.splitlines()[problems[0].span.line - 1]
-        assert written == "- Conv1d: {out_channels: 2, kernel_size: 1}"
+        assert written == "- Conv1d: {out_channels: 2, kernel_size: 5}"
 
 
 @pytest.mark.parametrize(("size", "unproductive"), [(3, 2), (4, 2), (5, 1), (6, 1), (7, 0)])
@@ -157,7 +157,7 @@ def test_layers_are_unproductive_where_their_input_sees_more_than_the_image(size
 def test_misaligned_maps_and_how_far(before, after, apart):
     """The middle of the first window is at 1 - before, that of the other branch at 0.
 
-    With 2 before, both first windows end at the same place, as causal ones do.
+    With 2 before, both first windows end with the first pixel, as causal ones do.
     """
     text = spec(
         f"""
@@ -171,6 +171,20 @@ def test_misaligned_maps_and_how_far(before, after, apart):
     )
     said = f"Concat joins maps whose fields lie {apart} apart"
     assert [p.message for p in findings(text, "CNN404")] == ([said] if apart else [])
+
+
+def test_windows_that_end_at_one_place_are_not_causal_for_that():
+    text = spec(
+        """
+        - branches:
+            a: {AvgPool1d: 2}
+            b: {MaxPool1d: {kernel_size: 3, stride: 2, padding: 1}}
+          merge: Add
+        """,
+        input="[1, 8]",
+    )
+    [problem] = findings(text, "CNN404")
+    assert problem.message == "Add joins maps whose fields lie 0.5 input pixels apart"
 
 
 def test_decoders_are_not_asked_for_alignment():

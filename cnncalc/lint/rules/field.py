@@ -65,7 +65,7 @@ layers:
 
     def check(self, network: Network) -> Iterator[Problem]:
         field, image = network.report.field, network.image
-        row = next((row for row in reversed(network.rows) if row.field is field), None)
+        row = next((row for row in network.rows if row.field is field), None)
         if field is None or image is None or row is None:
             return
         seen = [axis.size for axis in field.axes]
@@ -306,7 +306,7 @@ class MergeMisaligned(Rule):
     beside a 3x3 one that is padded at the end only.
 
     What to do: pad all branches so that their windows have the same centres. Paths through
-    upsampling are exempt, and so are causal ones, whose windows end at the same place.
+    upsampling are exempt, and so are causal ones, which see nothing behind their own position.
 
     Source: Araujo, Norris and Sim 2019, Computing receptive fields of convolutional neural
     networks, Distill, "Alignment issues".
@@ -370,6 +370,6 @@ def _apart(meeting: tuple[AxisField, ...]) -> float:
     ]
     starts, rights = [start for start, _ in known], {right for _, right in known}
     jumps = {axis.jump for axis in meeting if axis.local is not None}
-    if len(jumps) != 1 or len(rights) == 1:
+    if len(jumps) != 1 or rights == {1}:  # all causal: the first unit sees the first pixel last
         return 0
     return float(max(starts) - min(starts))
