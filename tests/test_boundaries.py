@@ -125,6 +125,7 @@ COMMANDS = {
     "markdown": (["summary", "resnet50", "--format", "markdown"], {"numpy", "rich"}),
     "table": (["summary", "resnet50"], {"numpy"}),
     "lint": (["lint", "resnet50"], {"numpy", "rich", "cnncalc.engine"}),
+    "compare": (["compare", "lenet5", "resnet50"], {"numpy", "rich"}),
     "specs": (["specs"], {"numpy", "rich"}),
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),

@@ -132,17 +132,6 @@ def test_markdown_is_a_table_that_adds_up():
     assert sum(int(row[4].replace(",", "")) for row in rows) == 416520
 
 
-def test_several_specs_are_compared():
-    out = run("summary", "lenet5", "resnet50", "--width", "70").stdout
-    assert re.search(r"lenet5 +61,706 +416,520", out)
-    assert re.search(r"resnet50 +25,557,032 +4,089,184,256", out)
-
-
-def test_variant_all_compares_the_variants():
-    out = run("summary", "mobilenet_v2", "--variant", "all").stdout
-    assert re.search(r"mobilenet_v2 \(mobilenet_v2_x0_5\) .* 1,968,680 ", out)
-
-
 def test_chosen_columns_in_their_order():
     out = run("summary", "lenet5", "--columns", "macs,type").stdout.split("\n")
     assert out[1].split() == ["MACs", "type"]

@@ -16,6 +16,7 @@ from cnncalc.suggest import did_you_mean
 
 COMMANDS = {
     "summary": "Shapes, params, MACs and memory of every layer",
+    "compare": "Networks side by side, relative to the first",
     "receptive-field": "What part of the input each unit of a layer sees",
     "verify": "Prove the numbers of a summary by running the network",
     "run": "Run a network on arrays, from .npz files to .npz files",

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from cnncalc import quantity, source
-from cnncalc.analysis.report import BITS, OPTIMIZER_COPIES, Sizing
+from cnncalc.analysis.report import BITS, OPTIMIZER_COPIES
 from cnncalc.argument import LARGEST
 from cnncalc.language.builder import Settings
 from cnncalc.language.document import parse, plain
@@ -126,9 +126,6 @@ def sizing(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that sizes in bytes depend on."""
     for option in (
         click.option(
-            "--memory", type=Bytes(), metavar="24GiB", help="Give the largest batch that fits."
-        ),
-        click.option(
             "--optimizer",
             type=click.Choice(list(OPTIMIZER_COPIES)),
             default="sgd",
@@ -230,11 +227,6 @@ def _known(what: str, name: str, known: list[str]) -> None:
     if name not in known:
         listed = f"{what}s: " + ", ".join(known) if known else f"it has no {what}s"
         fail(f"the spec has no {what} '{name}'", did_you_mean(name, known) or listed)
-
-
-def make_sizing(batch: int, dtype: str, optimizer: str, memory: int | None) -> Sizing:
-    """The sizing that the options describe."""
-    return Sizing(batch, dtype, optimizer, memory)
 
 
 def write(result: str, output: str | None) -> None:

@@ -1,4 +1,4 @@
-"""`cnncalc summary`: the table of a network, or a comparison of several."""
+"""`cnncalc summary`: the table of a network, or of several one after the other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cnncalc.analysis.report import Report, Row
+from cnncalc.analysis.report import Report, Row, Sizing
 from cnncalc.cli import options
 from cnncalc.pipeline import analyse
 from cnncalc.render import columns as render_columns
@@ -33,6 +33,9 @@ def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 @click.command()
 @options.network
 @options.sizing
+@click.option(
+    "--memory", type=options.Bytes(), metavar="24GiB", help="Give the largest batch that fits."
+)
 @click.option(
     "--format",
     "form",
@@ -71,17 +74,17 @@ def command(
     """Print shapes, params, MACs, receptive field and memory of every layer of SPEC.
 
     SPEC is a file, - for standard input, or the name of a shipped network (`cnncalc specs`).
-    Several specs, or --variant all, give a comparison. Exit code 1: the spec has errors, or an
-    expect or budget does not hold.
+    Several specs, or --variant all, give one table after the other; `cnncalc compare` puts their
+    totals side by side. Exit code 1: the spec has errors, or an expect or budget does not hold.
 
     \b
     cnncalc summary resnet50
     cnncalc summary net.yaml --input 3x256x256 --batch 32 --memory 24GiB
     cnncalc summary resnet50 --sort macs --top 10
-    cnncalc summary mobilenet_v2 --variant all
+    cnncalc summary mobilenet_v2 --variant mobilenet_v2_x0_5
     cnncalc summary net.yaml --format json --output report.json
     """
-    size = options.make_sizing(batch, dtype, optimizer, memory)
+    size = Sizing(batch, dtype, optimizer, memory)
     loaded = {}
     reports = []
     for spec in specs:
@@ -102,11 +105,7 @@ def _render(reports: Sequence[Report], form: str, view: dict[str, Any]) -> str:
         return several_json(reports)
     if form in ("csv", "markdown"):
         return "\n".join(_plain(report, form, view) for report in reports)
-    from cnncalc.render import table
-
-    if len(reports) > 1:
-        return table.comparison(reports, view["width"])
-    return _table(reports[0], view)
+    return "\n".join(_table(report, view) for report in reports)
 
 
 def _plain(report: Report, form: str, view: dict[str, Any]) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from cnncalc.analysis.report import Report, Sizing
 from cnncalc.render import totals
-from cnncalc.render.columns import COLUMNS, of_field
-from cnncalc.render.text import count, rounded, shape, size
+from cnncalc.render.columns import COLUMNS
 from cnncalc.render.tree import Branch, Line, lines
 
 READABLE = 60
@@ -96,27 +95,6 @@ def summary(
     return _text(out)
 
 
-def comparison(reports: Sequence[Report], width: int | None = None) -> str:
-    """One line of totals for each network."""
-    out = console(width)
-    cells = {"network": [Text(_network(report)) for report in reports]}
-    for heading, show in FIGURES.items():
-        cells[heading] = [Text(show(report)) for report in reports]
-    cells["checks"] = [_checked(report) for report in reports]
-    for dispensable in ("FLOPs", "input", "peak", "field", "depth", "checks", "size"):
-        if sum(_column_width(key, column) + 3 for key, column in cells.items()) > out.width:
-            del cells[dispensable]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for key, column in cells.items():
-        justify: JustifyMethod = "left" if key == "network" else "right"
-        table.add_column(key, justify=justify, no_wrap=True, width=_column_width(key, column))
-    for row in zip(*cells.values(), strict=True):
-        table.add_row(*row)
-    out.print(table)
-    out.print(Text(totals.CONVENTION, "dim"))
-    return _text(out)
-
-
 def _taken(cells: Mapping[str, Sequence[Text]]) -> int:
     """Characters that all columns but the layers' take, with the gaps between columns."""
     widths = [_wide(key, column) + 3 for key, column in cells.items() if key != "layer"]
@@ -133,11 +111,6 @@ def _column_width(heading: str, column: Sequence[Text]) -> int:
 
 def _heading(key: str) -> str:
     return {"layer": "layer", "share": "share of MACs"}.get(key) or COLUMNS[key].heading
-
-
-def _network(report: Report) -> str:
-    name = report.name or report.file
-    return f"{name} ({report.variant})" if report.variant else name
 
 
 def _add_column(table: Table, key: str, column: Sequence[Text], left: int) -> None:
@@ -214,30 +187,7 @@ def _checks(out: Console, kind: str, found: list[tuple[bool | None, str]]) -> No
     out.print(line)
 
 
-def _checked(report: Report) -> Text:
-    failed = sum(check.ok is False for check in report.checks)
-    if len(report.problems) > failed:
-        return Text(f"{len(report.problems) - failed} errors", "red")
-    if failed:
-        return Text(f"{failed} failed", "red")
-    held = sum(check.ok is True for check in report.checks)
-    return Text(f"{held} ok", "green") if held else Text("-")
-
-
 def _text(out: Console) -> str:
     assert isinstance(out.file, StringIO)
     lines = out.file.getvalue().split("\n")
     return "\n".join(line.rstrip() for line in lines)
-
-
-FIGURES: dict[str, Callable[[Report], str]] = {
-    "input": lambda report: ", ".join(shape(sizes) for sizes in report.inputs.values()),
-    "params": lambda report: count(report.totals.params),
-    "MACs": lambda report: count(report.totals.macs),
-    "FLOPs": lambda report: rounded(report.totals.flops),
-    "size": lambda report: size(report.totals.param_bytes),
-    "depth": lambda report: count(report.totals.depth),
-    "peak": lambda report: size(report.totals.peak_inference_bytes),
-    "field": lambda report: of_field(report.field, lambda axis: axis.size),
-}
-"""What a comparison shows of each network; a narrow terminal gets the first and the last few."""
