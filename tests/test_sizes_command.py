@@ -9,14 +9,14 @@ from helpers import compute, loaded, spec
 from test_sizes import graph_of
 
 from cnncalc import source
-from cnncalc.analysis.course import Course, form
+from cnncalc.analysis.course import Course, Form, form
 from cnncalc.analysis.size_report import symbolic, total
-from cnncalc.analysis.size_rules import Rule, equal, neighbours, rule
+from cnncalc.analysis.size_rules import Product, Rule, equal, neighbours, rule
 from cnncalc.analysis.sizes import axes, footing, trace
 from cnncalc.cli import group
 from cnncalc.language.builder import Settings
 from cnncalc.pipeline import analyse, load
-from cnncalc.render.sizes import form_text, words
+from cnncalc.render.sizes import form_text, product_text, words
 
 
 def ask(*words, text=None, tmp_path=None):
@@ -135,6 +135,29 @@ def test_symbolic_output_has_a_row_for_every_layer():
     assert "840" in found["macs"]
 
 
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (Form(1, 1, 0, 1, 0, True), "H"),
+        (Form(1, 1, 31, 32, 0, False), "floor((H + 31)/32)"),
+        (Form(1, 1, 0, 16, 0, True), "H/16"),
+        (Form(2, 1, -1, 2, 1, False), "2 floor((H - 1)/2) + 1"),
+        (Form(1, 3, 0, 2, 0, False), "floor((3 H)/2)"),
+        (Form(1, 0, 7, 1, 0, True), "7"),
+    ],
+)
+def test_forms_in_words(one, said):
+    assert form_text(one, "H") == said
+
+
+def test_sums_stand_in_brackets_where_they_are_factors():
+    half = Form(2, 1, -1, 2, 1, False)
+    plus = Form(1, 1, 2, 1, 0, True)
+    assert product_text(Product(3, ((0, half), (1, plus))), "HW") == (
+        "3 (2 floor((H - 1)/2) + 1) (W + 2)"
+    )
+
+
 # ---- rules in words
 
 
@@ -144,8 +167,9 @@ def test_symbolic_output_has_a_row_for_every_layer():
         (Rule(5, 1, (0,), ()), "H >= 5"),
         (Rule(1, 16, (0,), ()), "H = 16 k, from 16"),
         (Rule(173, 16, (12,), ()), "H = 16 k + 12, from 188"),
-        (Rule(1, 8, (0, 6, 7), ()), "H = 8 k + 6 to 8, from 6"),
-        (Rule(1, 8, (1, 2, 5), ()), "H = 8 k + 1 to 2, 8 k + 5, from 1"),
+        (Rule(1, 8, (0, 6, 7), ()), "H = 8 k + 6 to 8 k + 8, from 6"),
+        (Rule(1, 8, (1, 2, 5), ()), "H = 8 k + 1 to 8 k + 2, 8 k + 5, from 1"),
+        (Rule(1, 8, (0, 1), ()), "H = 8 k to 8 k + 1, from 1"),
         (Rule(9, 1, (0,), (3, 5)), "H = 3, 5 and H >= 9"),
         (Rule(9, 1, (), (3, 4, 5, 8)), "H = 3 to 5, 8"),
         (Rule(99, 1, (), (3, 19, 35)), "H = 3, 19, ..., 35 (every 16)"),

@@ -18,6 +18,8 @@ CHANNELS = OUTPUTS | {"in_channels", "groups", "num_features", "num_channels"}
 """Arguments with which no spatial axis is compared."""
 UNDIVIDED = CHANNELS - {"groups"} | {"in_features"}
 """Arguments by which no axis is divided."""
+WINDOW = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding"})
+"""Arguments by which the channels are not divided either."""
 
 
 def span(layer: Layer, inputs: Sequence[Course]) -> tuple[int, int]:
@@ -79,13 +81,13 @@ def _integers(value: Any) -> Iterator[int]:
 
 def _periods(layer: Layer, course: Course, start: int) -> Iterator[int]:
     """For each axis: how many more positions bring its output one step further."""
-    if layer.many or not course.endless:
+    if layer.many or layer.declared or not course.endless:
         yield from (1 for _ in course.slopes)
         return
     shape = next(
         entry for n in range(start, start + course.period) if (entry := course.at(n)) is not None
     )
-    known = [_product(layer) ** 2, *_spatial_periods(layer, shape)]
+    known = [_product(layer, WINDOW) ** 2, *_spatial_periods(layer, shape)]
     yield from islice(chain(known, repeat(1)), len(shape))  # of another rank nothing is accepted
 
 
@@ -110,12 +112,12 @@ def adaptive(layer: Layer) -> bool:
     return "output_size" in layer.arguments
 
 
-def _product(layer: Layer) -> int:
-    """A multiple of all that a layer may divide an axis by."""
+def _product(layer: Layer, without: frozenset[str] = frozenset()) -> int:
+    """A multiple of all that a layer may divide an axis by; a shuffle divides by a square."""
     numbers = (
         abs(one) or 1
         for name in layer.arguments
-        if name not in UNDIVIDED
+        if name not in UNDIVIDED | without
         for one in _integers(vars(layer).get(name))
     )
     return min(prod(numbers), LONGEST + 1)

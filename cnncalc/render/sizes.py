@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -60,20 +61,19 @@ def _endless(one: Rule, letter: str) -> str:
     if len(one.residues) == one.period:
         return f"{letter} >= {one.start}"
     least = one._replace(also=()).smallest
-    rests = _rests(one.residues, one.period)
-    return f"{letter} = {', '.join(f'{one.period} k{rest}' for rest in rests)}, from {least}"
+    return f"{letter} = {', '.join(_classes(one.residues, one.period))}, from {least}"
 
 
-def _rests(residues: Sequence[int], period: int) -> Iterator[str]:
-    """` + 25 to + 32` for remainders that follow each other, also over the end of a period."""
+def _classes(residues: Sequence[int], period: int) -> Iterator[str]:
+    """`8 k + 6 to 8 k + 8` for remainders that follow each other, also over a period's end."""
     runs = list(_runs(residues))
     if len(runs) > 1 and runs[0][0] == 0 and runs[-1][1] == period - 1:
         runs = [*runs[1:-1], (runs[-1][0], runs[0][1] + period)]
     for low, high in runs[:MOST_RUNS]:
-        text = f" + {low}" if low else ""
-        yield text if low == high else f"{text or ' + 0'} to {high}"
+        first, last = (f"{period} k + {n}" if n else f"{period} k" for n in (low, high))
+        yield first if low == high else f"{first} to {last}"
     if len(runs) > MOST_RUNS:
-        yield f" and {len(runs) - MOST_RUNS} more"
+        yield f"{len(runs) - MOST_RUNS} more"
 
 
 def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -131,15 +131,15 @@ def product_text(one: Product | None, letters: Sequence[str]) -> str:
 
 
 def _sum(text: str) -> bool:
-    """Whether a form needs brackets in a product."""
-    return (" + " in text or " - " in text) and not (
-        text.startswith(("floor(", "(")) and text.endswith(")")
-    )
+    """Whether a form needs brackets in a product: it has a sign outside of brackets."""
+    outside = re.sub(r"\(.*\)", "", text)
+    return " + " in outside or " - " in outside
 
 
 def shape_text(one: LayerForms, letters: Sequence[str]) -> str:
     """The shape of a layer in closed form."""
-    return " x ".join(product_text(size, letters) for size in one.shape)
+    sizes = (product_text(size, letters) for size in one.shape)
+    return " x ".join(f"({size})" if _sum(size) else size for size in sizes)
 
 
 # ---- the answer
@@ -204,7 +204,8 @@ def _axis(sizes: Sizes, one: AxisSizes, place: int) -> Iterator[tuple[str, str]]
         asked = f"{letter} for {sizes.target.wanted[place]}"
         yield asked, words(rule(sizes.target.found[place]), letter)
     for n, failure in one.breaks:
-        where = f"{failure.path} ({failure.span}): " if failure.path else f"{failure.span}: "
+        line = f"line {failure.span.line}"
+        where = f"{failure.path} ({line}): " if failure.path else f"{line}: "
         near = _nearest(one.legal, n) if n == one.axis.written else ""
         yield f"{letter} = {n}", f"breaks {where}{printable(failure.message)}{near}"
 
