@@ -1,16 +1,19 @@
-"""Edits of a spec's text that keep every comment; None where that cannot be done by itself."""
+"""Edits of a spec's text that keep every comment; None or nothing where that cannot be done."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
+from cnncalc.analysis.report import Row
 from cnncalc.graph import Node as Made
 from cnncalc.language.document import Document, Mapping, Node, Scalar, Sequence
 from cnncalc.language.expression import is_expression
+from cnncalc.lint.network import Network
 from cnncalc.lint.removal import Entry, entries, removal
-from cnncalc.problem import Edit, Span
+from cnncalc.problem import Edit, Fix, Span
 
 
 class Listed(NamedTuple):
@@ -96,9 +99,34 @@ class Edits:
         return self._without_lines(item.node.span)
 
     def without_entry(self, span: Span) -> Edit | None:
-        """Delete a key with its value."""
+        """Delete a key with its value; there must be others beside it."""
         entry = self.entries.get(span)
-        return removal(self.document, entry) if entry else None
+        return removal(self.document, entry) if entry and entry.siblings else None
+
+    def with_modifier(self, span: Span, name: str, text: str) -> Edit | None:
+        """Write a modifier at an item of a list that has none."""
+        item = self.items.get(span)
+        if item is None or not item.plain:
+            return None
+        inside = self.is_flow(item.owner)
+        if isinstance(item.node, Mapping):
+            pair = inside and not self.is_flow(item.node)  # as in [Linear: 10]
+            return None if pair else self._with_entry(item.node, f"{name}: {text}")
+        written = self.source(item.node.span)
+        if inside:
+            return Edit(item.node.span, f"{{{written}: null, {name}: {text}}}")
+        indent = self.line_end + " " * (item.node.span.column - 1)
+        return Edit(item.node.span, f"{written}:{indent}{name}: {text}")
+
+    def swapped(self, first: Span, second: Span) -> tuple[Edit, ...]:
+        """Exchange two items, each on one line and without modifiers, that follow each other."""
+        one, two = self.items.get(first), self.items.get(second)
+        if one is None or two is None or two.owner is not one.owner or two.place != one.place + 1:
+            return ()
+        texts = [self.source(item.node.span) for item in (one, two)]
+        if any("\n" in text for text in texts) or not (one.plain and two.plain):
+            return ()
+        return Edit(one.node.span, texts[1]), Edit(two.node.span, texts[0])
 
     def with_argument(self, made: Made, name: str, text: str) -> Edit | None:
         """Write an argument of a layer, or another value for it."""
@@ -149,8 +177,38 @@ class Edits:
         return Edit(span._replace(column=1, end_line=span.end_line + 1, end_column=1), "")
 
 
+def everywhere(network: Network, found: list[Row]) -> list[Row]:
+    """Those of the rows of which all expansions of the line are found, so that it can be edited."""
+    expansions = Counter(node.span for node in network.graph.nodes)
+    counts = Counter(row.node.span for row in found)
+    return [row for row in found if counts[row.node.span] == expansions[row.node.span]]
+
+
+def mend(title: str, *edits: Edit | None, safe: bool = True) -> Fix | None:
+    """The fix that takes these edits; None where one of them cannot be done, or there is none."""
+    found = tuple(edit for edit in edits if edit)
+    return Fix(title, found, safe) if found and len(found) == len(edits) else None
+
+
 def _behind(span: Span) -> Span:
     return span._replace(line=span.end_line, column=span.end_column)
+
+
+def tokens(node: Node) -> Iterator[Scalar | str]:
+    """A node as a flat row of its scalars, with brackets around what is in collections."""
+    if isinstance(node, Scalar):
+        yield node
+    elif isinstance(node, Sequence):
+        yield "["
+        for one in node.items:
+            yield from tokens(one)
+        yield "]"
+    else:
+        yield "{"
+        for key, value in node.entries:
+            yield key
+            yield from tokens(value)
+        yield "}"
 
 
 def _walk(node: Node) -> Iterator[Node]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from math import gcd, prod
 
@@ -27,25 +26,13 @@ from cnncalc.layers.pad import PadNd
 from cnncalc.layers.pool import PoolNd
 from cnncalc.layers.resize import Upsample
 from cnncalc.layers.shape import Permute
-from cnncalc.lint.edits import Edits
+from cnncalc.lint.edits import Edits, everywhere, mend
 from cnncalc.lint.network import Network
 from cnncalc.lint.rule import Rule
-from cnncalc.problem import Edit, Fix, Level, Problem
+from cnncalc.problem import Level, Problem
 
 IDEMPOTENT = (ReLU, ReLU6, Hardtanh)
 """Activations that change nothing when they are applied again."""
-
-
-def everywhere(network: Network, found: list[Row]) -> list[Row]:
-    """Those of the rows of which all expansions of the line are found, so that it can be edited."""
-    expansions = Counter(node.span for node in network.graph.nodes)
-    counts = Counter(row.node.span for row in found)
-    return [row for row in found if counts[row.node.span] == expansions[row.node.span]]
-
-
-def mend(title: str, edit: Edit | None, *, safe: bool = True) -> Fix | None:
-    """The fix of one edit, where there is one."""
-    return Fix(title, (edit,), safe) if edit else None
 
 
 def is_depthwise(row: Row) -> bool:
