@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import compute, loaded, spec
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, example, given, strategies as st
 from lint_helpers import check, findings, network, place, places
 
 from cnncalc.lint import rules
@@ -13,12 +13,8 @@ from cnncalc.lint import rules
 RULES = rules.catalogue()
 
 
-@st.composite
-def convolutions(draw):
+def convolution(n, kernel, stride, dilation, before, after):
     """A convolution of a sequence, as a spec, with the positions that each window's taps read."""
-    n, kernel = draw(st.integers(1, 20)), draw(st.integers(1, 6))
-    stride, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 3))
-    before, after = draw(st.integers(0, 9)), draw(st.integers(0, 9))
     starts = range(-before, n + after - dilation * (kernel - 1), stride)
     assume(starts)
     text = spec(
@@ -30,6 +26,12 @@ def convolutions(draw):
     return SimpleNamespace(text=text, n=n, stride=stride, padding=[before, after], windows=windows)
 
 
+def convolutions():
+    size, kernel, few = st.integers(1, 20), st.integers(1, 6), st.integers(1, 4)
+    padding = st.integers(0, 9)
+    return st.builds(convolution, size, kernel, few, few, padding, padding)
+
+
 def numbers(text, code):
     """The numbers in what a rule says of a spec; None where it says nothing."""
     problems = findings(text, code)
@@ -38,6 +40,8 @@ def numbers(text, code):
 
 
 @given(convolutions())
+@example(convolution(1, 2, 3, 2, 4, 0))  # the one window lies before the input
+@example(convolution(6, 2, 2, 2, 0, 0))  # a stride beyond the taps, but not beyond their extent
 def test_dropped_rows_are_those_behind_the_last_window(one):
     last = one.windows[-1][-1]
     extent = last - one.windows[-1][0] + 1
@@ -83,6 +87,7 @@ def test_a_collapsed_kernel_has_one_tap_that_reads(one):
 
 
 @given(convolutions())
+@example(convolution(8, 2, 1, 2, 1, 1))  # an even kernel, whose taps have a middle all the same
 def test_a_shifted_map_lies_half_a_pixel_off(one):
     middle = [window[0] + window[-1] for window in one.windows]  # twice the middles
     halves = all(twice % 2 for twice in middle)
@@ -112,6 +117,14 @@ def test_the_share_that_a_stride_skips(kernel, stride, share):
     layer = f"- Conv2d: {{out_channels: 1, kernel_size: {kernel}, stride: {stride}}}"
     [problem] = findings(spec(layer, input="[1, 36, 36]"), "CNN203")
     assert f"never reads {share}% of its input" in problem.message
+
+
+def test_a_stride_below_the_extent_skips_no_stretch():
+    layer = "- Conv1d: {out_channels: 1, kernel_size: 2, dilation: 2, stride: 3}"
+    assert findings(spec(layer, input="[1, 36]"), "CNN203") == ()
+    assert (
+        len(findings(spec(layer.replace("stride: 3", "stride: 4"), input="[1, 36]"), "CNN203")) == 1
+    )
 
 
 @pytest.mark.parametrize("smaller", [True, False])

@@ -45,7 +45,7 @@ class Axis(NamedTuple):
     @property
     def dropped(self) -> int:
         """Positions of the input itself behind the last window."""
-        return max(0, self.left_over - self.after)
+        return min(self.n, max(0, self.left_over - self.after))
 
     @property
     def blind(self) -> int:
