@@ -1,4 +1,4 @@
-"""Writes what the documentation takes from the code: docs/layers.md, and tables between markers.
+"""Writes what the documentation takes from the code: whole pages, and tables between markers.
 
     python docs/generate.py
 
@@ -18,7 +18,8 @@ import yaml
 
 from cnncalc import layers
 from cnncalc.catalogue import entries
-from cnncalc.render import catalogue, manual
+from cnncalc.lint.codes import codes
+from cnncalc.render import catalogue, manual, rule_page
 from cnncalc.render.machine import plain_markdown
 
 DOCS = Path(__file__).parent
@@ -39,6 +40,20 @@ def layers_page() -> str:
         parts += [f"## {family.capitalize()}", ""]
         parts += [manual.markdown(layers.find(name)) for name in names]
     return "\n".join(parts)
+
+
+def rules_page() -> str:
+    """Every lint rule."""
+    parts = [
+        "# Lint rules",
+        "",
+        "Made from the code by `python docs/generate.py`; `cnncalc explain CODE` prints one page.",
+        "[Linting](lint.md) says how rules are chosen, ignored and fixed. In the examples, carets "
+        "mark the place of the finding in the line above them.",
+        "",
+        rule_page.markdown_table(codes().values()),
+    ]
+    return "\n".join(parts + [rule_page.markdown(one) for one in codes().values()])
 
 
 def flops_table() -> str:
@@ -147,7 +162,11 @@ TABLES = {"flops": flops_table}
 
 def pages() -> dict[Path, str]:
     """The text that every page with something generated should have."""
-    found = {DOCS / "layers.md": layers_page(), DOCS / "zoo.md": zoo_page()}
+    found = {
+        DOCS / "layers.md": layers_page(),
+        DOCS / "rules.md": rules_page(),
+        DOCS / "zoo.md": zoo_page(),
+    }
     for path in sorted(DOCS.glob("*.md")):
         text = path.read_text(encoding="utf-8")
         if MARKER.search(text):

@@ -22,8 +22,9 @@ COMMANDS = {
     "run": "Run a network on arrays, from .npz files to .npz files",
     "check-gradients": "Prove every backward rule of a network",
     "lint": "Check specs for mistakes; for CI",
+    "rules": "List what lint looks for",
     "specs": "List, filter and sort the networks that are shipped with cnncalc",
-    "explain": "The manual page of a layer type",
+    "explain": "The manual page of a layer type or a lint rule",
     "sizes": "Which input sizes a network accepts, and what breaks at others",
     "layer": "One layer without a file: its numbers with the working shown",
 }

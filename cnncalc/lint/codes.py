@@ -25,7 +25,9 @@ class Code(NamedTuple):
     default: bool
     fixable: bool
     page: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = MappingProxyType({})
+    good: tuple[str, ...] = ()
+    bad: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -39,10 +41,18 @@ def codes() -> Mapping[str, Code]:
     found = {}
     for code, page in PAGES.items():
         level = Level.WARNING if code in WARNINGS else Level.ERROR
-        found[code] = Code(code, NAMES[code], level, True, code == "CNN901", page, {})
+        found[code] = Code(code, NAMES[code], level, True, code == "CNN901", page)
     for code, rule in catalogue().items():
         found[code] = Code(
-            code, rule.name, rule.level, rule.default, rule.fixable, rule.page(), rule.options
+            code=code,
+            name=rule.name,
+            level=rule.level,
+            default=rule.default,
+            fixable=rule.fixable,
+            page=rule.page(),
+            options=rule.options,
+            good=rule.good,
+            bad=rule.bad,
         )
     return MappingProxyType(dict(sorted(found.items())))
 
@@ -54,6 +64,11 @@ def matching(selector: str) -> frozenset[str]:
     if selector.startswith("CNN"):
         return frozenset(code for code in codes() if code.startswith(selector))
     return frozenset(code for code, one in codes().items() if one.name == selector)
+
+
+def find(name: str) -> Code | None:
+    """The code of that code or name."""
+    return next((one for one in codes().values() if name in (one.code, one.name)), None)
 
 
 def unknown(selector: str) -> str:
