@@ -74,7 +74,7 @@ ALLOWED = {
     "pipeline": {"analysis", "graph", "layer", "problem", "source"}
     | {"builder", "document", "expect", "reader", "spec"},
     "expect": {"analysis", "document", "problem", "quantity", "suggest"},
-    "analysis": {"graph", "layer", "window", "problem"},
+    "analysis": {"graph", "layer", "window", "problem", "quantity"},
     "render": {
         "analysis",
         "argument",
@@ -99,6 +99,7 @@ ALLOWED = {
         "builder",
         "document",
         "expression",
+        "forms",
         "graph",
         "layer",
         "layers",
