@@ -97,6 +97,7 @@ ALLOWED = {
     "lint": {
         "analysis",
         "builder",
+        "decoding",
         "document",
         "expression",
         "forms",

@@ -88,13 +88,27 @@ class Totals:
     training_bytes: int | None
 
 
+class Device(NamedTuple):
+    """What a device does in a second: operations, and bytes between memory and processor.
+
+    `macs`: an operation is a multiply-add, and nothing else takes time to compute; else it is a
+    FLOP. `bandwidth` None: moving takes no time.
+    """
+
+    operations: float
+    macs: bool
+    bandwidth: float | None
+
+
 class Sizing(NamedTuple):
-    """What sizes in bytes depend on."""
+    """What sizes in bytes and times depend on; `images` are to be run through `device`."""
 
     batch: int = 1
     dtype: str = "float32"
     optimizer: str = "sgd"
     memory: int | None = None
+    device: Device | None = None
+    images: int | None = None
 
 
 class LargestBatch(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cnncalc.analysis.report import Sizing
+from cnncalc.analysis.report import Device
 from cnncalc.cli import options
 from cnncalc.pipeline import analyse
 from cnncalc.render import comparison
@@ -35,6 +35,8 @@ def command(
     batch: int,
     dtype: str,
     optimizer: str,
+    device: Device | None,
+    images: int | None,
     sort: str | None,
     form: str,
     width: int | None,
@@ -50,9 +52,12 @@ def command(
     cnncalc compare resnet50 resnet101 resnet152 --sort macs
     cnncalc compare mobilenet_v2 --variant all
     cnncalc compare old.yaml new.yaml --batch 32 --optimizer adam
+    cnncalc compare resnet50 vgg16 --device 12TFLOPS,900GB/s --images 1M
     cnncalc compare resnet50 vgg16 --format csv
     """
-    sizing = Sizing(batch, dtype, optimizer)
+    if sort == "time" and device is None:
+        options.fail("to sort by time needs a device", "write --device 12TFLOPS")
+    sizing = options.make_sizing(batch, dtype, optimizer, device, images)
     loaded, reports = {}, []
     for spec in specs:
         one = options.read_spec(spec)

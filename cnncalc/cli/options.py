@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import click
 
 from cnncalc import quantity, source
-from cnncalc.analysis.report import BITS, OPTIMIZER_COPIES
+from cnncalc.analysis.device import parse as parse_device
+from cnncalc.analysis.report import BITS, OPTIMIZER_COPIES, Device, Sizing
 from cnncalc.argument import LARGEST
 from cnncalc.language.builder import Settings
 from cnncalc.language.document import parse, plain
@@ -86,6 +87,34 @@ class Bytes(click.ParamType[int]):
         return found.integer
 
 
+class OnDevice(click.ParamType[Device]):
+    """`12TFLOPS`, `12TFLOPS,900GB/s`, or with `12TMACS`."""
+
+    name = "device"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Device:
+        """What it does in a second."""
+        found = parse_device(value)
+        if found is None:
+            self.fail(f"'{value}' is not a device such as 12TFLOPS,900GB/s or 12TMACS", param, ctx)
+        return found
+
+
+class Count(click.ParamType[int]):
+    """`1M`, or digits."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, from 1."""
+        found = quantity.parse(value)
+        if found is None or found.approximate or not found.integer:
+            self.fail(f"'{value}' is not a number such as 1M", param, ctx)
+        return found.integer
+
+
 def network(function: Callable[..., Any]) -> Callable[..., Any]:
     """The networks that are named, and the options that change them."""
     specs = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
@@ -123,8 +152,17 @@ def variation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def sizing(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that sizes in bytes depend on."""
+    """The options that sizes in bytes and times depend on."""
     for option in (
+        click.option(
+            "--images", type=Count(), metavar="1M", help="Give the time for so many images."
+        ),
+        click.option(
+            "--device",
+            type=OnDevice(),
+            metavar="12TFLOPS[,900GB/s]",
+            help="Give times on a device of so many operations (FLOPS or MACS) and bytes a second.",
+        ),
         click.option(
             "--optimizer",
             type=click.Choice(list(OPTIMIZER_COPIES)),
@@ -227,6 +265,20 @@ def _known(what: str, name: str, known: list[str]) -> None:
     if name not in known:
         listed = f"{what}s: " + ", ".join(known) if known else f"it has no {what}s"
         fail(f"the spec has no {what} '{name}'", did_you_mean(name, known) or listed)
+
+
+def make_sizing(
+    batch: int,
+    dtype: str,
+    optimizer: str,
+    device: Device | None,
+    images: int | None,
+    memory: int | None = None,
+) -> Sizing:
+    """What the options of `sizing` describe; images without a device end the program."""
+    if images is not None and device is None:
+        fail("--images needs a device", "write --device 12TFLOPS --images 1M")
+    return Sizing(batch, dtype, optimizer, memory, device, images)
 
 
 def write(result: str, output: str | None) -> None:

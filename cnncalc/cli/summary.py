@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from cnncalc.analysis.report import Report, Row, Sizing
+from cnncalc.analysis.report import Device, Report, Row
 from cnncalc.cli import options
 from cnncalc.pipeline import analyse
 from cnncalc.render import columns as render_columns
 from cnncalc.render.tree import Line, lines, tree
 from cnncalc.suggest import did_you_mean
 
-SORTS = {"params": "params", "macs": "macs", "memory": "memory"}
+SORTS = {"params": "params", "macs": "macs", "memory": "memory", "time": "time"}
 
 
 def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -66,6 +66,8 @@ def command(
     batch: int,
     dtype: str,
     optimizer: str,
+    device: Device | None,
+    images: int | None,
     memory: int | None,
     form: str,
     output: str | None,
@@ -82,9 +84,14 @@ def command(
     cnncalc summary net.yaml --input 3x256x256 --batch 32 --memory 24GiB
     cnncalc summary resnet50 --sort macs --top 10
     cnncalc summary mobilenet_v2 --variant mobilenet_v2_x0_5
+    cnncalc summary resnet50 --device 12TFLOPS,900GB/s --images 1M
     cnncalc summary net.yaml --format json --output report.json
     """
-    size = Sizing(batch, dtype, optimizer, memory)
+    if device is None and (
+        view["sort"] == "time" or not {*view["columns"]}.isdisjoint(render_columns.TIMES)
+    ):
+        options.fail("times need a device", "write --device 12TFLOPS or --device 12TFLOPS,900GB/s")
+    size = options.make_sizing(batch, dtype, optimizer, device, images, memory)
     loaded = {}
     reports = []
     for spec in specs:
@@ -113,12 +120,16 @@ def _plain(report: Report, form: str, view: dict[str, Any]) -> str:
 
     if form == "csv":
         chosen = [c for c in view["columns"] if c in render_columns.COLUMNS]
-        return machine.to_csv(report, _rows(report, view), chosen or render_columns.CSV_DEFAULT)
+        return machine.to_csv(
+            report, _rows(report, view), chosen or _default(report, render_columns.CSV_DEFAULT)
+        )
     chosen = [c for c in view["columns"] if c in render_columns.COLUMNS]
     shown = _flat(report, view) if _is_flat(view) else lines(tree(report.rows), view["depth"] or 99)
     if view["depth"] is None:
         shown = [line for line in shown if line.leaf]
-    return machine.to_markdown(report, shown, chosen or render_columns.FLAT_DEFAULT)
+    return machine.to_markdown(
+        report, shown, chosen or _default(report, render_columns.FLAT_DEFAULT)
+    )
 
 
 def _table(report: Report, view: dict[str, Any]) -> str:
@@ -133,11 +144,16 @@ def _table(report: Report, view: dict[str, Any]) -> str:
     return table.summary(
         report,
         shown,
-        view["columns"] or default,
+        view["columns"] or _default(report, default),
         left_out=left_out,
         counting=view["counting"],
         width=view["width"],
     )
+
+
+def _default(report: Report, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that nobody chose: with times where there is a device."""
+    return (*columns, *render_columns.TIMES) if report.sizing.device else columns
 
 
 def _is_flat(view: dict[str, Any]) -> bool:

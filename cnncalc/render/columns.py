@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from cnncalc.analysis.device import bounds, network_time
 from cnncalc.analysis.receptive_field import AxisField, Field
 from cnncalc.analysis.report import Row, Sizing, element_bytes
 from cnncalc.render import text
@@ -18,11 +19,12 @@ class Column(NamedTuple):
     heading: str
     numeric: bool
     value: Callable[[Rows, Sizing], Any]
+    write: Callable[[Any], str] = text.count
 
     def show(self, rows: Rows, sizing: Sizing) -> str:
         """The cell as people read it."""
         value = self.value(rows, sizing)
-        return text.count(value) if self.numeric else str(value)
+        return self.write(value) if self.numeric else str(value)
 
 
 def _summed(pick: Callable[[Row], int | None]) -> Callable[[Rows, Sizing], int | None]:
@@ -44,6 +46,16 @@ def _last(pick: Callable[[Row], str]) -> Callable[[Rows, Sizing], str]:
 
 def _outputs(row: Row) -> str:
     return text.shapes(row.out_shapes) + (" (assumed)" if row.assumed else "")
+
+
+def _bound(rows: Rows, sizing: Sizing) -> str:
+    """What holds the layers up, with its share of the time where it is not all."""
+    found = bounds(rows, sizing)
+    whole = sum(found.values())
+    if not whole:
+        return "-"
+    bound = max(found, key=lambda one: found[one])
+    return bound if found[bound] == whole else f"{bound} {found[bound] / whole:.0%}"
 
 
 def of_field(field: Field | None, pick: Callable[[AxisField], Any]) -> str:
@@ -78,9 +90,14 @@ COLUMNS: dict[str, Column] = {
     "field": Column("field", False, _axes(lambda axis: axis.size)),
     "jump": Column("jump", False, _axes(lambda axis: axis.jump)),
     "start": Column("start", False, _axes(lambda axis: axis.start)),
+    "time": Column("time", True, network_time, text.duration),
+    "bound": Column("bound", False, _bound),
     "at": Column("at", False, _last(lambda row: str(row.node.span))),
 }
 """`share` is not among them: it is a bar, which only the table draws."""
+
+TIMES = ("time", "bound")
+"""What only a device gives; the defaults below are followed by it."""
 
 TABLE_DEFAULT = ("layer", "output", "params", "macs", "share", "field")
 FLAT_DEFAULT = ("path", "type", "output", "params", "macs", "field")

@@ -8,11 +8,12 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 
 from cnncalc import __version__
-from cnncalc.analysis.report import Report
+from cnncalc.analysis.device import network_time
+from cnncalc.analysis.report import Report, Sizing
 from cnncalc.render import totals
 from cnncalc.render.columns import of_field
-from cnncalc.render.machine import field_json, plain_csv, plain_markdown
-from cnncalc.render.text import aligned, count, shape, size
+from cnncalc.render.machine import device_json, field_json, plain_csv, plain_markdown
+from cnncalc.render.text import aligned, count, duration, shape, size
 
 RATIO = "x"
 ENDLESS = 100_000
@@ -44,6 +45,9 @@ FIGURES: dict[str, Figure] = {
 }
 """By the key of the report's totals."""
 
+TIME = Figure("time", lambda report: network_time(report.rows, report.sizing), duration)
+"""Of one image, where there is a device."""
+
 SORTS: dict[str, Callable[[Report], float | None]] = {
     "params": FIGURES["params"].value,
     "macs": FIGURES["macs"].value,
@@ -53,6 +57,7 @@ SORTS: dict[str, Callable[[Report], float | None]] = {
     "size": FIGURES["param_bytes"].value,
     "depth": FIGURES["depth"].value,
     "receptive-field": lambda report: _largest(report),
+    "time": TIME.value,
 }
 """What a comparison can be sorted by, largest first."""
 
@@ -70,6 +75,23 @@ class Column(NamedTuple):
     cells: Sequence[str]
     right: bool = True
     of: str | None = None
+
+
+def figures(sizing: Sizing) -> dict[str, Figure]:
+    """The numbers that are compared, times among them where there is a device."""
+    found = dict(FIGURES)
+    if sizing.device is not None:
+        found["seconds"] = TIME
+    if sizing.images is not None:
+        found["seconds_of_images"] = Figure(
+            f"{count(sizing.images)} images", _time_of_images, duration, relative=False
+        )
+    return found
+
+
+def _time_of_images(report: Report) -> float | None:
+    seconds, images = TIME.value(report), report.sizing.images
+    return None if seconds is None or images is None else seconds * images
 
 
 def ordered(reports: Sequence[Report], key: str | None) -> list[Report]:
@@ -112,10 +134,11 @@ def _aligned(columns: Sequence[Column]) -> list[str]:
 
 def _notes(first: Report) -> str:
     sizing = first.sizing
+    time = f"; time: {totals.assumptions(sizing)}" if sizing.device else ""
     return (
         f"{RATIO}: times the number of {network(first)}; {totals.CONVENTION}; "
         f"peak: tensors alive at inference, training: with {sizing.optimizer}, "
-        f"size: params and buffers, in {sizing.dtype}, batch {sizing.batch}"
+        f"size: params and buffers, in {sizing.dtype}, batch {sizing.batch}{time}"
     )
 
 
@@ -124,7 +147,7 @@ def _columns(reports: Sequence[Report], first: Report) -> list[Column]:
         Column("network", [network(report) for report in reports], right=False),
         Column("input", [_inputs(report) for report in reports], right=False),
     ]
-    for figure in FIGURES.values():
+    for figure in figures(first.sizing).values():
         cells = [figure.show(figure.value(report)) for report in reports]
         columns.append(Column(figure.heading, cells))
         if figure.relative:
@@ -202,7 +225,7 @@ def _record(report: Report, first: Report) -> dict[str, Any]:
         "spec": report.file,
         "input": _inputs(report).replace(" x ", "x"),
     }
-    for key, figure in FIGURES.items():
+    for key, figure in figures(first.sizing).items():
         record[key] = figure.value(report)
         record[f"{key}_relative"] = ratio(report, first, figure)
     return record | {"field": of_field(report.field, lambda axis: axis.size)}
@@ -217,6 +240,7 @@ def to_json(reports: Sequence[Report], first: Report) -> str:
         "batch": first.sizing.batch,
         "dtype": first.sizing.dtype,
         "optimizer": first.sizing.optimizer,
+        **device_json(first.sizing),
     }
     members = ",\n".join(f"{json.dumps(key)}: {json.dumps(one)}" for key, one in head.items())
     networks = ",\n".join("  " + json.dumps(_object(report, first)) for report in reports)
@@ -224,13 +248,14 @@ def to_json(reports: Sequence[Report], first: Report) -> str:
 
 
 def _object(report: Report, first: Report) -> dict[str, Any]:
+    compared = figures(first.sizing)
     return {
         "name": report.name,
         "variant": report.variant,
         "spec": report.file,
         "inputs": report.inputs,
-        **{key: figure.value(report) for key, figure in FIGURES.items()},
+        **{key: figure.value(report) for key, figure in compared.items()},
         "receptive_field": field_json(report.field),
-        "relative": {key: ratio(report, first, figure) for key, figure in FIGURES.items()},
+        "relative": {key: ratio(report, first, figure) for key, figure in compared.items()},
         "problems": len(report.problems),
     }

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cnncalc import __version__
+from cnncalc.analysis.device import layer_time, network_time
 from cnncalc.analysis.receptive_field import AxisField, Field
 from cnncalc.analysis.report import Report, Row, Sizing, element_bytes
 from cnncalc.layer import written_arguments
@@ -33,6 +34,7 @@ def to_json(report: Report) -> str:
         "inputs": report.inputs,
         "batch": report.sizing.batch,
         "dtype": report.sizing.dtype,
+        **device_json(report.sizing),
     }
     tail: dict[str, Any] = {
         "outputs": [result._asdict() for result in report.outputs],
@@ -42,6 +44,13 @@ def to_json(report: Report) -> str:
     }
     layers = ",\n".join("  " + json.dumps(_layer(row, report.sizing)) for row in report.rows)
     return f'{_members(head)},\n"layers": [\n{layers}\n],\n{_members(tail)}'.join("{}") + "\n"
+
+
+def device_json(sizing: Sizing) -> dict[str, Any]:
+    """The device with the number of images to be run through it, where there is one."""
+    if sizing.device is None:
+        return {}
+    return {"device": {**sizing.device._asdict(), "images": sizing.images}}
 
 
 def several_json(reports: Sequence[Report]) -> str:
@@ -80,9 +89,19 @@ def _layer(row: Row, sizing: Sizing) -> dict[str, Any]:
         if elements is None
         else element_bytes(elements * sizing.batch, sizing.dtype),
         "receptive_field": field_json(row.field),
+        **_time(row, sizing),
         "train_only": node.train_only,
         "at": {"line": node.span.line, "column": node.span.column},
     }
+
+
+def _time(row: Row, sizing: Sizing) -> dict[str, Any]:
+    """What an image takes, where there is a device."""
+    if sizing.device is None:
+        return {}
+    time = layer_time(row, sizing)
+    found = time and {**time._asdict(), "seconds": time.seconds, "bound": time.bound}
+    return {"time": found}
 
 
 def field_json(field: Field | None) -> dict[str, Any] | None:
@@ -123,6 +142,8 @@ def _totals(report: Report) -> dict[str, Any]:
     backward = report.totals.backward_macs
     found["backward_macs"] = backward and backward._asdict()
     found["receptive_field"] = field_json(report.field)
+    if report.sizing.device is not None:
+        found["seconds"] = network_time(report.rows, report.sizing)
     if report.largest_batch is not None:
         found["largest_batch"] = report.largest_batch._asdict()
     return found

@@ -9,6 +9,11 @@ from cnncalc.problem import Problem, Span
 from cnncalc.quantity import in_bytes
 
 TAB = " "
+UNITS_OF_TIME = (
+    *(("years", 31_557_600.0, 2), ("days", 86_400.0, 2), ("h", 3_600.0, 2), ("min", 60.0, 2)),
+    *(("s", 1.0, 1), ("ms", 1e-3, 1), ("us", 1e-6, 1)),
+)
+"""Name, seconds, and how many of it are the least that it is used for."""
 WIDEST = 160
 """Characters of a source line that an excerpt shows."""
 
@@ -69,6 +74,17 @@ def shapes(many: Iterable[Shape | None]) -> str:
 def size(number: int | None) -> str:
     """Bytes with a binary unit, `?` where they are not known."""
     return "?" if number is None else in_bytes(number)
+
+
+def duration(seconds: float | None) -> str:
+    """A time with a unit and four digits: `18.96 h`; `?` where it is not known."""
+    if seconds is None:
+        return "?"
+    for unit, one, least in UNITS_OF_TIME:
+        value = seconds / one
+        if value >= least:
+            return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.4g} {unit}"
+    return f"{seconds * 1e9:.4g} ns"
 
 
 def rounded(number: int | None) -> str:

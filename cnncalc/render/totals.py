@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnncalc.analysis.report import Check, Report
-from cnncalc.render.text import count, rounded, shape, size
+from cnncalc.analysis.device import bounds, network_time
+from cnncalc.analysis.report import Check, Report, Sizing
+from cnncalc.render.text import count, duration, rounded, shape, size
 
 CONVENTION = (
     "params: sum of p.numel(), as PyTorch counts; MACs: multiply-adds with a weight, "
@@ -47,6 +48,7 @@ def figures(report: Report, counting: str = "pytorch") -> Iterator[tuple[str, st
         f"peak at inference {size(totals.peak_inference_bytes)}{order}, {batch}",
     )
     yield "training", f"{size(totals.training_bytes)} with {sizing.optimizer}, {batch}"
+    yield from times(report)
     if report.largest_batch is not None:
         largest = report.largest_batch
         yield (
@@ -54,6 +56,52 @@ def figures(report: Report, counting: str = "pytorch") -> Iterator[tuple[str, st
             f"{count(largest.training)} in training, {count(largest.inference)} at inference, "
             f"in {size(largest.memory)}",
         )
+
+
+def times(report: Report) -> Iterator[tuple[str, str]]:
+    """What a device takes, and what that assumes; nothing without one."""
+    sizing = report.sizing
+    if sizing.device is None:
+        return
+    seconds = network_time(report.rows, sizing)
+    said = f"{duration(seconds)} an image"
+    if seconds and sizing.device.bandwidth is not None:
+        parts = bounds(report.rows, sizing)
+        shares = (f"{part / seconds:.1%} in layers bound by {one}" for one, part in parts.items())
+        said += f", {', '.join(shares)}"
+    yield "time", said
+    if sizing.images is not None:
+        whole = None if seconds is None else seconds * sizing.images
+        yield "images", f"{duration(whole)} for {count(sizing.images)} images"
+    yield "assumed", assumptions(sizing)
+
+
+def assumptions(sizing: Sizing) -> str:
+    """What a time on a device rests on."""
+    device = sizing.device
+    if device is None:
+        return ""
+    rate = _rate(device.operations)
+    parts = [f"{rate} MAC/s, all of them used, other operations in no time"]
+    if not device.macs:
+        parts = [f"{rate} FLOP/s, all of them used"]
+    if device.bandwidth is None:
+        parts.append("data moved in no time")
+    else:
+        parts.append(
+            f"{_rate(device.bandwidth)}B/s: each layer reads its inputs and weights and "
+            f"writes its output in {sizing.dtype}, weights once for batch {sizing.batch}; "
+            "moving hides behind computing or the reverse"
+        )
+    return "; ".join((*parts, "one layer after the other"))
+
+
+def _rate(number: float) -> str:
+    """A rate as it would be given: `12 T`."""
+    for power, suffix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if number >= 10**power:
+            return f"{number / 10**power:g} {suffix}"
+    return f"{number:g} "
 
 
 def unknown(report: Report) -> str:
