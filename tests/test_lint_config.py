@@ -179,7 +179,7 @@ def test_a_mistake_in_a_spec_is_a_finding(own, place, code, message):
 class Share(Rule):
     """A rule with options, which says what they are."""
 
-    code, name = "CNN999", "share"
+    code, name, good, bad = "CNN999", "share", (), ()
     options = {"share": 0.5, "most": 3, "strict": False, "names": ["a"]}  # noqa: RUF012
 
     def check(self, network):

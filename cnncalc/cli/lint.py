@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,6 +81,9 @@ def _level(name: str, help: str) -> options.Decorator:
     show_default=True,
 )
 @click.option("--output", metavar="FILE", help="Write there instead of to standard output.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely, and show the rest.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@click.option("--unsafe-fixes", is_flag=True, help="Mend also where the network may change.")
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule instead.")
 @click.option("--show-files", is_flag=True, help="List the specs that would be checked, and end.")
 @click.option("--stdin-filename", metavar="FILE", help="What to call standard input.")
@@ -95,13 +98,7 @@ def command(
     min_severity: str | None,
     assignments: tuple[tuple[str, Any], ...],
     variant: str | None,
-    form: str,
-    output: str | None,
-    statistics: bool,
-    show_files: bool,
-    stdin_filename: str | None,
-    exit_zero: bool,
-    allow_empty: bool,
+    **how: Any,
 ) -> None:
     """Check specs for mistakes: what does not fit, what is broken, what is probably not meant.
 
@@ -113,45 +110,79 @@ def command(
     cnncalc lint
     cnncalc lint net.yaml --min-severity info
     cnncalc lint specs --select CNN2,CNN301 --statistics
+    cnncalc lint net.yaml --diff
     cnncalc lint - --stdin-filename net.yaml < net.yaml
     cnncalc explain CNN202
     """
     view = _view(fail_on, min_severity)
+    _check_usage(paths, bool(assignments or variant), how)
+    sources, chosen, failed = _sources(paths or (".",), how["stdin_filename"])
+    if not (sources or failed or how["allow_empty"]):
+        options.fail("there is no spec", "name a file, or a folder that has one below it")
+    if how["show_files"]:
+        options.write("".join(f"{one.file}\n" for one in sources), how["output"])
+        raise click.exceptions.Exit(2 if failed else 0)
+    _known([load(one) for one in sources], [name for name, _ in assignments], variant)
+    line = Choice(select or None, extend_select, ignore)
+
+    def check_one(loaded: Loaded) -> Checked:
+        networks = _networks(loaded, dict(assignments), variant)
+        return check(loaded, networks, chosen[loaded.document.file], line)
+
+    if how["fix"] or how["diff"]:
+        sources, failed = _mend(sources, lambda one: _visible(check_one(one), view), how, failed)
+    checked = [check_one(load(one)) for one in sources]
+    _show(checked, view, how)
+    levels = (finding.problem.level for one in checked for finding in one.findings)
+    failing = any(_reaches(level, view.failing) for level in levels)
+    raise click.exceptions.Exit(2 if failed else int(failing and not how["exit_zero"]))
+
+
+def _check_usage(paths: Sequence[str], changed: bool, how: dict[str, Any]) -> None:
+    """Refuse options that contradict each other."""
+    mending = how["fix"] or how["diff"]
+    if how["unsafe_fixes"] and not mending:
+        options.fail("--unsafe-fixes goes with --fix or --diff")
+    if mending and changed:
+        options.fail("a fix is for all networks of a file", "leave --set and --variant out")
+    if how["form"] in MODULES and (how["statistics"] or how["diff"]):
+        option = "--statistics" if how["statistics"] else "--diff"
+        options.fail(f"{option} is text, and --format {how['form']} is none")
+    if how["fix"] and not how["diff"]:
+        from cnncalc.cli import lint_fixes
+
+        lint_fixes.check_usage(paths)
+
+
+def _sources(
+    paths: Sequence[str], stdin_filename: str | None
+) -> tuple[list[Source], dict[str, tuple[Choice, ...]], bool]:
+    """The specs, what their config files choose for each, and whether one could not be read."""
+    configs = Configs()
     try:
-        found, chosen = _found(paths or (".",), stdin_filename)
+        found = list(find(paths, stdin_filename, lambda path: configs.of(path).wants(Path(path))))
+        chosen = {one.file: configs.of(one.file).choices(Path(one.file)) for one in found}
     except ConfigError as error:
         options.fail(str(error))
     failures = [one for one in found if isinstance(one, Unreadable)]
-    sources = [one for one in found if not isinstance(one, Unreadable)]
     _complain(failures)
-    if not (found or allow_empty):
-        options.fail("there is no spec", "name a file, or a folder that has one below it")
-    if show_files:
-        options.write("".join(f"{one.file}\n" for one in sources), output)
-        raise click.exceptions.Exit(2 if failures else 0)
-    loaded = [load(one) for one in sources]
-    _known(loaded, [name for name, _ in assignments], variant)
-    choice = Choice(select or None, extend_select, ignore)
-    checked = [
-        check(one, _networks(one, dict(assignments), variant), chosen[one.document.file], choice)
-        for one in loaded
-    ]
-    if statistics and form in MODULES:
-        options.fail(f"--statistics is text, and --format {form} is none")
-    _show(checked, view, "statistics" if statistics else form, output)
-    failing = any(
-        _reaches(finding.problem.level, view.failing) for one in checked for finding in one.findings
-    )
-    raise click.exceptions.Exit(2 if failures else int(failing and not exit_zero))
+    return [one for one in found if not isinstance(one, Unreadable)], chosen, bool(failures)
 
 
-def _found(
-    paths: Sequence[str], stdin_filename: str | None
-) -> tuple[list[Source | Unreadable], dict[str, tuple[Choice, ...]]]:
-    """The specs, and what their config files choose for each."""
-    configs = Configs()
-    found = list(find(paths, stdin_filename, lambda path: configs.of(path).wants(Path(path))))
-    return found, {one.file: configs.of(one.file).choices(Path(one.file)) for one in found}
+def _mend(
+    sources: list[Source], check_one: Callable[[Loaded], Checked], how: dict[str, Any], failed: bool
+) -> tuple[list[Source], bool]:
+    """Mend the files, or end with a diff; the specs as they are then, and whether one failed."""
+    from cnncalc.cli import lint_fixes
+
+    if not how["diff"]:
+        left, written = lint_fixes.fix(sources, check_one, unsafe=how["unsafe_fixes"])
+        return left, failed or not written
+    text, fixed = lint_fixes.diff(sources, check_one, unsafe=how["unsafe_fixes"])
+    options.write(text, how["output"])
+    sys.stdout.flush()
+    click.echo(f"--fix would mend {fixed:,}", err=True)
+    raise click.exceptions.Exit(2 if failed else int(bool(text) and not how["exit_zero"]))
 
 
 def _view(fail_on: str | None, min_severity: str | None) -> View:
@@ -207,21 +238,24 @@ def _networks(loaded: Loaded, variables: dict[str, Any], variant: str | None) ->
     return [base, *(base._replace(variant=one) for one in everything)]
 
 
-def _show(checked: Sequence[Checked], view: View, form: str, output: str | None) -> None:
-    """Write the findings of at least the level to show, and a last line for people."""
-    shown = [
-        one._replace(
-            findings=tuple(f for f in one.findings if _reaches(f.problem.level, view.shown))
-        )
-        for one in checked
-    ]
+def _visible(checked: Checked, view: View) -> Checked:
+    """The findings of at least the level to show."""
+    return checked._replace(
+        findings=tuple(f for f in checked.findings if _reaches(f.problem.level, view.shown))
+    )
+
+
+def _show(checked: Sequence[Checked], view: View, how: dict[str, Any]) -> None:
+    """Write what is to be shown of the findings, and a last line for people."""
+    shown = [_visible(one, view) for one in checked]
+    form, output = how["form"], how["output"]
     if form in MODULES:
         module = import_module(f"cnncalc.render.{MODULES[form]}")
         options.write(module.render(shown), output)
         if form == "github":
             _summarise(module.page(shown))
         return
-    write = findings.statistics if form == "statistics" else FORMATS[form]
+    write = findings.statistics if how["statistics"] else FORMATS[form]
     options.write(write(shown), output)
     hidden = sum(len(one.findings) for one in checked) - sum(len(one.findings) for one in shown)
     sys.stdout.flush()

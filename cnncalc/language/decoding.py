@@ -12,7 +12,8 @@ MAXIMUM_BYTES = 2**20
 # A string, as compiling it takes 3 ms, which a spec in plain ASCII need not pay for.
 _UNPRINTABLE = "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _LAYOUT = {ord(character): None for character in "\t\n\r"}
-_LINE_END = re.compile(r"\r\n|\r|\n")
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""What ends a line, as spans count them."""
 
 
 def decode(data: bytes, file: str) -> tuple[str, Problem | None]:
@@ -57,4 +58,4 @@ def _end_of(before: str, file: str) -> Span:
 
 def split_lines(text: str) -> list[str]:
     """The lines of a text without their ends, counted as spans count them."""
-    return _LINE_END.split(text)
+    return LINE_END.split(text)

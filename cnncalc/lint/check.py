@@ -82,12 +82,20 @@ def check(
 def _kept(
     problems: Iterable[Problem], comments: Comments, used: set[Suppression]
 ) -> Iterator[Problem]:
-    """The problems that no comment ignores; the comments that ignore one are used."""
+    """The problems that no comment ignores; the comments that ignore one are used.
+
+    A fix would change those expansions of its line, too, that a comment is about.
+    """
+    kept, ignored = [], set()
     for problem in problems:
         matched = [one for one in comments.suppressions if one.matches(problem)]
         used.update(matched)
-        if not matched:
-            yield problem
+        if matched:
+            ignored.add((problem.code, problem.span))
+        else:
+            kept.append(problem)
+    for problem in kept:
+        yield problem._replace(fix=None) if (problem.code, problem.span) in ignored else problem
 
 
 def _leveled(findings: Iterable[Finding], chosen: Chosen) -> Iterator[Finding]:

@@ -46,6 +46,9 @@ def summary(checked: Sequence[Checked], hidden: int) -> str:
     found = ", ".join(counts) or "no findings"
     specs = "1 spec" if len(checked) == 1 else f"{len(checked):,} specs"
     more = f"; {hidden:,} below --min-severity" if hidden else ""
+    fixes = [f.problem.fix for one in checked for f in one.findings if f.problem.fix]
+    safe = sum(fix.safe for fix in fixes)
+    more += f"; --fix mends {safe:,}" if safe else ""
     return f"{found} in {specs}{more}"
 
 
