@@ -106,10 +106,30 @@ def test_a_gate_from_the_whole_map_changes_nothing():
     assert gridding(stack(3, [2, 2], after=[*gate, fill])) is None
 
 
-def test_two_outputs_of_a_run_are_one_finding():
-    after = ["- branches: {a: Sigmoid, b: Tanh}", "  merge: Mul"]
-    [problem] = findings(stack(3, [2, 2], after=after), "CNN403")
+def test_two_ends_of_a_run_are_one_finding():
+    text = stack(3, [2, 2], after=["- ReLU", "  name: a", "- Tanh"]).replace("- ReLU", "- ReLU:")
+    two = text.replace("- Tanh", "- Tanh:\n  name: b\n- Sigmoid:\n  from: a\n  name: c")
+    [problem] = findings(two + "outputs: [b, c]\n", "CNN403")
     assert problem.times == 1
+
+
+def test_a_norm_over_the_map_does_not_end_a_run():
+    norm = "- InstanceNorm1d"
+    fill = "- Conv1d: {out_channels: 2, kernel_size: 3}"
+    assert gridding(stack(3, [2, 2], after=[norm, fill])) is None
+
+
+def test_maps_of_two_runs_do_not_fill_one_another():
+    text = stack(3, [2, 2]) + "\n".join(
+        [
+            "- branches:",
+            "    dilated:",
+            "    other: [{MaxPool1d: 2}, {Upsample: {scale_factor: 2}}]",
+            "  merge: Add",
+            "- Conv1d: {out_channels: 2, kernel_size: 3}",
+        ]
+    )
+    assert gridding(text) == [2, 5, 9]
 
 
 @pytest.mark.parametrize("size", [13, 16, 20])
@@ -141,6 +161,15 @@ def test_layers_are_unproductive_where_their_input_sees_more_than_the_image(size
     last = len(text.splitlines())
     lines = [problem.span.line for problem in findings(text, "CNN402")]
     assert lines == list(range(last - unproductive + 1, last + 1))
+
+
+def test_only_the_axes_on_which_a_kernel_is_wide_must_be_seen():
+    tall = "Conv2d: {out_channels: 2, kernel_size: [5, 1], padding: [2, 0]}"
+    text = spec(f"- {tall}\n- {tall}", input="[1, 3, 9]")
+    [problem] = findings(text, "CNN402")
+    assert problem.message == "its input already sees 5 x 1, more than the image of 3 x 9"
+    wide = text.replace("[5, 1], padding: [2, 0]}\n- ", "5, padding: 2}\n- ")
+    assert findings(wide.replace("[5, 1], padding: [2, 0]", "5, padding: 2"), "CNN402") == ()
 
 
 @pytest.mark.parametrize(

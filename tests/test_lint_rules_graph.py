@@ -46,6 +46,13 @@ def test_heads_use_what_they_start_from():
     assert findings(text, "CNN105") == ()
 
 
+def test_an_input_may_be_an_output_itself():
+    text = f"cnncalc: 1\ninputs: {{a: [3, 8, 8], b: [1, 4, 4]}}\nlayers:\n{ONE}\n  name: c\n"
+    [problem] = findings(text, "CNN105")
+    assert problem.message == "no layer reads the input 'b'"
+    assert findings(text + "outputs: [c, b]\n", "CNN105") == ()
+
+
 def test_all_copies_of_a_dead_layer_are_one_finding():
     text = spec(
         """
@@ -105,6 +112,12 @@ USES = {
         "- branches: {a: ReLU, b: Tanh}\n  merge: {Concat: {dim: $v}}",
     ),
     "a head": ("[3, 16, 16]", "heads: {h: {from: x, layers: {Softmax: $v}}}", f"{ONE}\n  name: x"),
+    "a condition of a head": (
+        "[3, 16, 16]",
+        "heads: {h: {from: x, train_only: $(v > 0), layers: [ReLU]}}",
+        f"{ONE}\n  name: x",
+    ),
+    "a loss": ("[3]", "loss: {MultiMarginLoss: {margin: $v}}", "- Linear: 4"),
     "a variant": ("[3, $w, 16]", "  w: 2\nvariants: {b: {set: {w: $(8 * v)}}}", ONE),
 }
 
@@ -233,6 +246,11 @@ def test_a_name_is_deleted_where_that_is_simple(layer, after):
     assert found == (after and text.replace(layer, after))
 
 
+def test_the_first_line_of_a_file_stays():
+    text = f"vars: {{width: 3}}\ncnncalc: 1\ninput: [3, 8, 8]\nlayers:\n{ONE}\n"
+    assert [problem.fix for problem in findings(text, "CNN106")] == [None]
+
+
 def test_what_is_given_a_value_elsewhere_is_not_deleted():
     block = "blocks: {B: {args: {d: 1, e: 2}, layers: [ReLU]}}"
     unused = findings(spec("- B: {e: 3}", head=block), "CNN106")
@@ -336,6 +354,20 @@ def test_names_of_separate_scopes_do_not_meet(layers):
     assert findings(spec(layers), "CNN107") == ()
 
 
+def test_what_a_branch_may_not_bind_is_reported_already():
+    text = spec(
+        """
+        - {ReLU: null, name: x}
+        - branches:
+            a: [{Tanh: null, name: x}, {Add: [x, prev]}]
+            b:
+          merge: Add
+        """
+    )
+    assert [problem.code for problem in compute(text).problems] == ["CNN104"]
+    assert check(network(loaded(text)), [RULES["CNN107"]()]) == ()
+
+
 # ---- CNN108
 
 
@@ -418,3 +450,15 @@ def test_an_axis_is_named_where_only_one_differs():
     right = "{Conv2d: {out_channels: 3, kernel_size: 1, stride: [1, 2]}}"
     [problem] = strided(left, right)
     assert problem.message.endswith("have the same width of 2")
+
+
+def test_a_norm_over_the_map_keeps_its_stride():
+    assert len(strided(f"[{CROP}, InstanceNorm2d]", HALF)) == 1
+
+
+def test_what_mixes_a_whole_axis_has_no_stride_there():
+    mixed = "[{Conv2d: {out_channels: 3, kernel_size: 1, stride: [1, 2]}}, LINEAR]"
+    linear = "{Linear: {in_features: 2, out_features: 2}}"
+    right = "{Conv2d: {out_channels: 3, kernel_size: [1, 3]}}"
+    assert len(strided(mixed.replace("LINEAR", "ReLU"), right)) == 1
+    assert strided(mixed.replace("LINEAR", linear), right) == ()

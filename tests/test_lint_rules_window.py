@@ -160,6 +160,49 @@ def test_axes_are_named_where_they_differ():
     )
 
 
+def test_the_one_axis_of_two_is_named():
+    assert findings(spec("- MaxPool2d: 2", input="[1, 9, 8]"), "CNN202")[0].message == (
+        "the last position is never read: 9 at a window of 2, stride 2 (height)"
+    )
+
+
+LEVEL = """
+- MaxPool1d: {kernel_size: 2, ceil_mode: true}
+- branches:
+    low: [{MaxPool1d: {kernel_size: 2, ceil_mode: true}}, {Upsample: {scale_factor: 2}}, CROP]
+    same:
+  merge: Add
+- Upsample: {scale_factor: 2}
+- CenterCrop: SIZE
+- Add: [input, prev]
+"""
+
+
+@pytest.mark.parametrize(("size", "divisible"), [(16, True), (15, False), (18, False), (20, True)])
+def test_the_largest_stride_from_which_a_map_is_enlarged_must_divide_the_input(size, divisible):
+    half = -(-size // 2)
+    layers = LEVEL.replace("CROP", f"{{CenterCrop: {half}}}").replace("SIZE", str(size))
+    found = findings(spec(layers, input=f"[1, {size}]"), "CNN209")
+    assert [problem.message for problem in found] == (
+        []
+        if divisible
+        else [
+            f"an input of {size} is not divisible by the total stride of 4 before it is upsampled"
+        ]
+    )
+
+
+def test_what_is_resized_to_a_size_or_not_enlarged_needs_no_divisible_input():
+    text = spec(
+        "- MaxPool1d: {kernel_size: 2, ceil_mode: true}\n- ENLARGE\n- Add: [input, prev]",
+        input="[1, 15]",
+    )
+    by_size = text.replace("ENLARGE", "Upsample: {size: 15}")
+    assert findings(by_size, "CNN209") == ()
+    keeping = "ConvTranspose1d: {out_channels: 1, kernel_size: 8}"  # 8 + 7, of stride 1
+    assert findings(text.replace("ENLARGE", keeping), "CNN209") == ()
+
+
 def test_an_argument_that_stands_elsewhere_leaves_the_layer_to_point_at():
     text = """\
 cnncalc: 1

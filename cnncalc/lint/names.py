@@ -52,7 +52,10 @@ class Place(NamedTuple):
 
 
 class Names:
-    """All names of a spec."""
+    """All names of a spec.
+
+    What the file's own tensors are used for is not looked at, as anyone may ask for them.
+    """
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -96,7 +99,6 @@ class Names:
         self._items(self.spec.items, top)
         for head in self.spec.heads:
             self._head(head, top)
-        self._refer(self.spec.outputs or (), top)
         if self.spec.loss:
             self._invocation(self.spec.loss, top)
         self.definitions += self._blocks.values()
@@ -117,8 +119,6 @@ class Names:
         self._items(block.items, inside)
 
     def _head(self, head: Head, top: Place) -> None:
-        if head.source:
-            self._refer([head.source], top)
         if head.train_only:
             self._value(head.train_only, top)
         self._items(head.items, top.inside())
@@ -174,9 +174,9 @@ class Names:
             self._refer([one for one in call.value.items if isinstance(one, Scalar)], place)
         elif call.value is not None:
             self._value(call.value, place)
-            self._arguments(call, call.value, place)
+            self._arguments(call, call.value)
 
-    def _arguments(self, call: Invocation, value: Node, place: Place) -> None:
+    def _arguments(self, call: Invocation, value: Node) -> None:
         """What a call gives to the arguments of its block."""
         block = self.spec.blocks.get(call.name.text)
         if block is None:
@@ -184,7 +184,7 @@ class Names:
         primary = [(block.args[0][0], value)] if block.args else []
         for key, node in value.entries if isinstance(value, Mapping) else primary:
             self.given.add((call.name.text, key.text))
-            if _reads(node, key.text) and key.text in place.variables:
+            if _reads(node, key.text):
                 self.passed.add((call.name.text, key.text))
 
     # ---- names

@@ -353,7 +353,7 @@ layers:
             if layer is None or not layer.many:
                 continue
             fields = [network.field_of(i) for i in row.node.inputs if i not in larger]
-            known = [field.axes for field in fields if field and field.ordered]
+            known = [field.axes for field in fields if field]
             apart = max(map(_apart, zip(*known, strict=True)), default=0)
             if apart:
                 pixels = "1 input pixel" if apart == 1 else f"{apart:g} input pixels"

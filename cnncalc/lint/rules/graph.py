@@ -77,16 +77,13 @@ layers:
     def check(self, network: Network) -> Iterator[Problem]:
         if network.built.wrong:
             return  # a reference that failed leaves its tensor unused
-        needed = {output.value for output in network.graph.outputs}
-        for row in reversed(network.rows):
-            if not needed.isdisjoint(row.node.outputs):
-                needed.update(row.node.inputs)
+        results = {output.value for output in network.graph.outputs}
         for row in network.rows:
-            if needed.isdisjoint(row.node.outputs) and not network.following(row):
+            if results.isdisjoint(row.node.outputs) and not network.following(row):
                 yield self.at(row.node, f"the result of {row.node.type} reaches no output")
         for name, shape in network.spec.inputs if network.spec else ():
             index = network.graph.inputs[name]
-            if shape and index not in needed and index not in network.readers:
+            if shape and index not in results and index not in network.readers:
                 yield self.found(shape.span, f"no layer reads the input '{name}'")
 
 
