@@ -9,6 +9,7 @@ from cnncalc.analysis.receptive_field import AxisField
 from cnncalc.analysis.regions import LONGEST, ends, smeared
 from cnncalc.analysis.report import Row
 from cnncalc.graph import Node
+from cnncalc.layer import Layer
 from cnncalc.layers.conv import ConvNd
 from cnncalc.layers.pool import PoolNd
 from cnncalc.lint.network import Network
@@ -128,6 +129,11 @@ layers:
                 yield self.at(row.node, message, argument="kernel_size")
 
 
+def dilated(layer: Layer | None) -> bool:
+    """Whether a layer is a convolution with gaps between its taps."""
+    return isinstance(layer, ConvNd) and layer.extents != layer.kernel_size
+
+
 class Taps(NamedTuple):
     """The positions that a unit reads on an axis: bit i stands for position `first` + i."""
 
@@ -176,8 +182,7 @@ class Run(NamedTuple):
         kept = tuple(taps for taps in found if taps is not None)
         if len(kept) < len(found):
             return None
-        layer = node.layer
-        if isinstance(layer, ConvNd) and max(layer.extents) > max(layer.kernel_size):
+        if dilated(node.layer):
             return Run(self.start, kept, self.dilated + 1, node)
         return self._replace(axes=kept)
 
@@ -249,6 +254,8 @@ layers:
     )
 
     def check(self, network: Network) -> Iterator[Problem]:
+        if sum(dilated(row.node.layer) for row in network.rows) < 2:
+            return
         reported = set()
         for run in _runs(network):
             if run.dilated < 2 or run.last is None or run.last.outputs in reported:
