@@ -84,6 +84,8 @@ def test_the_axes_with_holes_are_named():
     )
     [problem] = findings(text, "CNN403")
     assert problem.message.endswith("read only 5 of 9 positions (height)")
+    [problem] = findings(stack(3, [2, 2], rank=2), "CNN403")
+    assert problem.message.endswith("read only 5 of 9 positions")
 
 
 def test_branches_fill_the_field_of_one_another():

@@ -14,7 +14,7 @@ from cnncalc.layers.conv import ConvNd
 from cnncalc.layers.pool import PoolNd
 from cnncalc.lint.network import Network
 from cnncalc.lint.rule import Rule
-from cnncalc.lint.rules.window import AXES, axes, by, enlarged
+from cnncalc.lint.rules.window import AXES, axes, by, enlarged, together
 from cnncalc.problem import Level, Problem
 from cnncalc.window import Axis, Sliding, Whole, Window
 
@@ -261,17 +261,16 @@ layers:
             if run.dilated < 2 or run.last is None or run.last.outputs in reported:
                 continue
             reported.add(run.last.outputs)
-            names = AXES[len(run.axes)]
-            pairs = zip(names, run.axes, strict=True)
-            read = [
-                f"{taps.bits.bit_count()} of {taps.span} positions ({name})"
-                for name, taps in pairs
+            read = {
+                name: f"{taps.bits.bit_count()} of {taps.span} positions"
+                for name, taps in zip(AXES[len(run.axes)], run.axes, strict=True)
                 if taps.bits.bit_count() < taps.span
-            ]
+            }
             if read:
-                message = f"{run.dilated} dilated convolutions in a row read only "
+                positions = together(read, len(run.axes))
+                message = f"{run.dilated} dilated convolutions in a row read only {positions}"
                 help = "use dilations that fill the field, such as 1, 2, 5 with a kernel of 3"
-                yield self.at(run.last, message + ", ".join(read), help, argument="dilation")
+                yield self.at(run.last, message, help, argument="dilation")
 
 
 def _runs(network: Network) -> Iterator[Run]:

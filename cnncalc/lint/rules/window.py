@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import prod
 from typing import NamedTuple
 
@@ -92,10 +92,15 @@ def zero_padded(network: Network) -> Iterator[Row]:
 
 def said(found: list[Axis], row: Row, phrase: Callable[[Axis], str]) -> str:
     """A phrase of each axis; once without names where it is the same for all of the layer's."""
+    return together({axis.name: phrase(axis) for axis in found}, len(axes(row)))
+
+
+def together(phrases: Mapping[str, str], total: int) -> str:
+    """Phrases by the names of their axes, the same ones once, alone if all `total` axes have it."""
     names: dict[str, list[str]] = {}
-    for axis in found:
-        names.setdefault(phrase(axis), []).append(axis.name)
-    if len(names) == 1 and len(found) == len(axes(row)):
+    for name, text in phrases.items():
+        names.setdefault(text, []).append(name)
+    if len(names) == 1 and len(phrases) == total:
         return next(iter(names))
     return ", ".join(f"{text} ({' and '.join(those)})" for text, those in names.items())
 
