@@ -12,7 +12,7 @@ from helpers import loaded
 
 from cnncalc.cli import group
 from cnncalc.lint.codes import codes
-from cnncalc.lint.identity import item_path
+from cnncalc.lint.identity import Paths
 from cnncalc.problem import Span
 
 # OASIS, SARIF 2.1.0 with errata 01, schemas/sarif-schema-2.1.0.json, unchanged
@@ -208,13 +208,11 @@ def test_fingerprints_of_one_place_differ():
 
 
 def test_the_path_of_an_item():
-    document = loaded(NET).document
-    place = NET.split("\n")[6].index("$stride") + 1
-    assert item_path(document, Span("", 7, place, 7, place)) == (
-        "blocks.Down.layers.0.Conv2d.stride"
-    )
-    assert item_path(document, Span("", 10, 5, 10, 9)) == "layers.1"
-    assert item_path(loaded("x: [").document, Span("", 1, 1, 1, 1)) == ""
+    paths = Paths(loaded(NET).document)
+    column = NET.split("\n")[6].index("$stride") + 1
+    assert paths.of(Span("", 7, column, 7, column)) == "blocks.Down.layers.0.Conv2d.stride"
+    assert paths.of(Span("", 10, 5, 10, 9)) == "layers.1"
+    assert Paths(loaded("x: [").document).of(Span("", 1, 1, 1, 1)) == ""
 
 
 @pytest.mark.parametrize("form", ["json", "github", "sarif", "junit", "gitlab"])

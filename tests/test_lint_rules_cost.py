@@ -51,7 +51,7 @@ def test_a_linear_layer_on_a_sequence_has_its_channels_last():
     text = chain(
         "Linear: {in_features: 8, out_features: 12}",
         "Linear: {in_features: 12, out_features: 7}",
-        input="[5, 8]",
+        input="[16, 8]",
     )
     assert [problem.span.line for problem in findings(text, "CNN501")] == [5]
 
@@ -114,13 +114,23 @@ def test_what_is_exchanged_computes_the_same_and_the_others_do_not(kind, pool):
     [
         ("ReLU", "MaxPool2d: {kernel_size: 3, stride: 1, padding: 1}"),
         ("ReLU", "AvgPool2d: 2"),
-        ("ReLU\n  name: x", "MaxPool2d: 1", "Add: [prev, x]"),
         ("MaxPool2d: 2", "ReLU"),
+        (
+            "ReLU:\n  name: x",
+            "MaxPool2d: 2\n  name: y",
+            "AvgPool2d: 2\n  from: x",
+            "Add: [prev, y]",
+        ),
     ],
 )
 def test_what_gains_nothing_by_an_exchange_is_not_reported(layers):
-    text = chain(*(layer.replace("ReLU\n", "ReLU:\n") for layer in layers))
-    assert findings(text, "CNN503") == ()
+    assert findings(chain(*layers), "CNN503") == ()
+
+
+def test_an_activation_that_is_an_output_stays_where_it_is():
+    text = chain("ReLU:\n  name: x", "MaxPool2d: 2\n  name: y", head="outputs: [y]")
+    assert len(findings(text, "CNN503")) == 1
+    assert findings(text.replace("[y]", "[x, y]"), "CNN503") == ()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +142,8 @@ def test_what_gains_nothing_by_an_exchange_is_not_reported(layers):
         ("- ReLU\n- MaxPool2d:\n    kernel_size: 2", None),
         ("- layers: [ReLU]\n- MaxPool2d: 2", None),
         ("- ReLU\n- MaxPool2d: 2\n  from: prev", None),
+        ("- layers: [{ReLU: , name: x}, {MaxPool2d: 2}]", None),
+        ("- ReLU\n- Tanh:\n  if: false\n- MaxPool2d: 2", None),
     ],
 )
 def test_only_neighbours_are_exchanged_and_comments_stay(written, mended):
@@ -193,11 +205,13 @@ def test_what_gives_back_its_input_is_reported(kind):
         "- Tanh:\n  name: x\n- Sigmoid\n- Identity:\n  from: x",
         "- Tanh\n- Same",
         "- Tanh\n- apply: $act",
+        "- branches: {a: [Last], b: [Tanh]}\n  merge: Add\n- Last",
         "- for: n\n  in: [8, 16]\n  layers:\n  - Upsample: {scale_factor: $(n // 8)}",
     ],
 )
 def test_what_says_something_is_no_leftover(layers):
-    head = "vars: {drop: 0, one: 1, act: Identity}\nblocks: {Same: {layers: [Identity]}}"
+    blocks = "{Same: {layers: [Identity]}, Last: {layers: [Tanh, Identity]}}"
+    head = f"vars: {{drop: 0, one: 1, act: Identity}}\nblocks: {blocks}"
     assert findings(spec(layers, input="[4, 8, 8]", head=head), "CNN505") == ()
 
 

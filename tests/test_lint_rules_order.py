@@ -101,6 +101,7 @@ def test_a_bias_that_something_else_reads_is_none_to_report():
         ("- Flatten\n- Linear: {\n  }\n", None),
         ("- Conv2d: {out_channels: 8, kernel_size: 3, bias: $b}", None),
         ("- Flatten\n- Linear: $(max(7, 8))", None),
+        ("- apply: {Conv2d: {out_channels: 8, kernel_size: 3}}", None),
     ],
 )
 def test_the_fix_writes_the_argument_and_nothing_else(written, mended):
@@ -375,6 +376,7 @@ def test_a_depthwise_convolution_is_reported_where_no_output_sees_two_channels(b
     ("layers", "count"),
     [
         ((DEPTHWISE, "Add: [prev, input]", PLAIN), 0),
+        ((DEPTHWISE + "\n  name: x", PLAIN, "Add: [prev, x]"), 0),
         ((DEPTHWISE, "Add: [prev, input]", "ReLU", "Add: [prev, input]", PLAIN), 1),
         ((DEPTHWISE, "Mul: [prev, input]", "Mul: [prev, input]", "Add: [prev, input]", PLAIN), 0),
         (("Conv2d: {out_channels: 4, kernel_size: 3, groups: 2}", "ReLU"), 0),

@@ -84,9 +84,12 @@ def test_the_option_names_what_is_kept():
         assert [problem.message.split()[-1] for problem in found] == reported
 
 
-def test_the_only_argument_of_an_item_with_a_name_has_no_fix():
-    text = spec("- BatchNorm2d: {eps: 0.00001}\n  name: x")
-    [problem] = findings(text, "CNN801")
+@pytest.mark.parametrize(
+    "written",
+    ["BatchNorm2d: {eps: 0.00001}\n  name: x", "{BatchNorm2d: {eps: 0.00001}, name: x}"],
+)
+def test_the_only_argument_of_an_item_with_a_name_has_no_fix(written):
+    [problem] = findings(spec(f"- {written}"), "CNN801")
     assert problem.fix is None
 
 

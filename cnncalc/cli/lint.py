@@ -122,7 +122,6 @@ def command(
     if how["show_files"]:
         options.write("".join(f"{one.file}\n" for one in sources), how["output"])
         raise click.exceptions.Exit(2 if failed else 0)
-    _known([load(one) for one in sources], [name for name, _ in assignments], variant)
     line = Choice(select or None, extend_select, ignore)
 
     def check_one(loaded: Loaded) -> Checked:
@@ -131,7 +130,9 @@ def command(
 
     if how["fix"] or how["diff"]:
         sources, failed = _mend(sources, lambda one: _visible(check_one(one), view), how, failed)
-    checked = [check_one(load(one)) for one in sources]
+    loaded = [load(one) for one in sources]
+    _known(loaded, [name for name, _ in assignments], variant)
+    checked = [check_one(one) for one in loaded]
     _show(checked, view, how)
     levels = (finding.problem.level for one in checked for finding in one.findings)
     failing = any(_reaches(level, view.failing) for level in levels)

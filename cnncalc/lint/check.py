@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cnncalc.language.builder import Settings
 from cnncalc.language.document import Document
-from cnncalc.lint.codes import ALWAYS, Choice, Chosen, choose, matching
+from cnncalc.lint.codes import ALWAYS, Choice, Chosen, choose
 from cnncalc.lint.comments import Comments, Suppression, read, unused
 from cnncalc.lint.network import Network
 from cnncalc.lint.rules import catalogue
@@ -72,9 +72,7 @@ def check(
     about = [*wrong, *comments.problems]
     if sure and _is_complete(loaded, settings):
         rest = (one for one in comments.suppressions if one not in used)
-        about += unused(
-            (one for one in rest if chosen.codes & matching(one.selector)), document.lines
-        )
+        about += unused((one for one in rest if chosen.codes & one.codes), document.lines)
     findings = [*_across(found), *map(Finding, about)]
     return Checked(document, tuple(sorted(_leveled(findings, chosen), key=_position)))
 
@@ -88,7 +86,7 @@ def _kept(
     """
     kept, ignored = [], set()
     for problem in problems:
-        matched = [one for one in comments.suppressions if one.matches(problem)]
+        matched = comments.matching(problem)
         used.update(matched)
         if matched:
             ignored.add((problem.code, problem.span))

@@ -7,6 +7,7 @@ what is written as a value.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -24,31 +25,65 @@ _BLANK = re.compile(r"\s*(#.*)?")
 
 
 class Suppression(NamedTuple):
-    """One code of a comment, and the items whose findings it ignores.
+    """One selector of a comment, with its codes, and the items whose findings it ignores.
 
-    `alone` says that nothing else stands in the comment's line; `others` are its other codes.
+    `alone` says that nothing else stands in the comment's line; `others` are its other selectors.
     """
 
     selector: str
+    codes: frozenset[str]
     span: Span
     comment: Span
     alone: bool
     others: tuple[str, ...]
     items: tuple[Span, ...]
 
-    def matches(self, problem: Problem) -> bool:
-        """Whether a problem, or a call on the way to it, stands in one of the items."""
-        if problem.code.startswith(ALWAYS) or problem.code not in matching(self.selector):
-            return False
-        places = [problem.span, *(call.span for call in problem.trace)]
-        return any(_within(place, item) for place in places for item in self.items)
+
+class Comments:
+    """The suppressions of a file, by the items that they are about.
+
+    `problems` is what is wrong with how they are written.
+    """
+
+    def __init__(
+        self, suppressions: Iterable[Suppression] = (), problems: Iterable[Problem] = ()
+    ) -> None:
+        self.suppressions, self.problems = tuple(suppressions), tuple(problems)
+        self._by_item: dict[Span, list[Suppression]] = {}
+        for one in self.suppressions:
+            for item in one.items:
+                self._by_item.setdefault(item, []).append(one)
+        self._items = sorted(
+            self._by_item, key=lambda item: (_start(item), -item.end_line, -item.end_column)
+        )
+        self._starts = [_start(item) for item in self._items]
+        self._around = _nesting(self._items)
+
+    def matching(self, problem: Problem) -> list[Suppression]:
+        """Those about an item in which a problem, or a call on the way to it, stands."""
+        places = [problem.span, *(call.span for call in problem.trace)] if self._items else []
+        about = [one for place in places for one in self._about(place)]
+        return [one for one in about if problem.code in one.codes]
+
+    def _about(self, place: Span) -> Iterator[Suppression]:
+        """The suppressions of all items around a place."""
+        number: int | None = bisect_right(self._starts, _start(place)) - 1
+        while number is not None and number >= 0:
+            if _within(place, self._items[number]):
+                yield from self._by_item[self._items[number]]
+            number = self._around[number]
 
 
-class Comments(NamedTuple):
-    """The suppressions of a file, and what is wrong with how they are written."""
-
-    suppressions: tuple[Suppression, ...] = ()
-    problems: tuple[Problem, ...] = ()
+def _nesting(items: list[Span]) -> list[int | None]:
+    """Of each item the number of the next larger one around it; they come in order."""
+    around: list[int | None] = []
+    open_items: list[int] = []
+    for number, item in enumerate(items):
+        while open_items and not _within(item, items[open_items[-1]]):
+            open_items.pop()
+        around.append(open_items[-1] if open_items else None)
+        open_items.append(number)
+    return around
 
 
 def read(document: Document) -> Comments:
@@ -71,13 +106,13 @@ def read(document: Document) -> Comments:
             elif nearest(match[1], _WORDS):
                 problems.append(_misspelt(match, comment))
     problems += [problem for one in suppressions if (problem := _unknown(one))]
-    return Comments(tuple(suppressions), tuple(problems))
+    return Comments(suppressions, problems)
 
 
 def unused(suppressions: Iterable[Suppression], lines: list[str]) -> Iterator[Problem]:
     """The findings about comments that nothing matched."""
     for one in suppressions:
-        if _unknown(one) is None:
+        if one.codes:
             message = f"there is no {one.selector} to ignore here"
             fix = Fix("delete the comment", (_deletion(one, lines),))
             yield Problem("CNN901", message, one.span, level=Level.WARNING, fix=fix)
@@ -126,13 +161,17 @@ class _Layout:
                 self._values.setdefault(line, []).append(span)
 
 
+def _start(span: Span) -> tuple[int, int]:
+    return span.line, span.column
+
+
 def _end(span: Span) -> tuple[int, int]:
     return span.end_line, span.end_column
 
 
 def _within(place: Span, item: Span) -> bool:
     """Whether a place begins in an item."""
-    return (item.line, item.column) <= (place.line, place.column) < _end(item)
+    return _start(item) <= _start(place) < _end(item)
 
 
 def _target(lines: list[str], number: int) -> int:
@@ -154,7 +193,8 @@ def _codes(
         start = column + len(part) - len(part.lstrip())
         span = comment._replace(column=start, end_column=start + max(1, len(selector)))
         others = tuple(one for n, (one, _) in enumerate(parts) if n != number)
-        yield Suppression(selector, span, comment, alone, others, items)
+        codes = frozenset(one for one in matching(selector) if not one.startswith(ALWAYS))
+        yield Suppression(selector, codes, span, comment, alone, others, items)
         column += len(part) + 1
 
 
@@ -165,13 +205,12 @@ def _misspelt(match: re.Match[str], comment: Span) -> Problem:
 
 def _unknown(one: Suppression) -> Problem | None:
     """What is wrong with a code."""
-    codes = matching(one.selector)
-    if not codes:
-        message, help = f"there is no rule '{one.selector}'", unknown(one.selector)
-    elif all(code.startswith(ALWAYS) for code in codes):
+    if one.codes:
+        return None
+    if matching(one.selector):
         message, help = f"'{one.selector}' cannot be ignored", "mend what it reports"
     else:
-        return None
+        message, help = f"there is no rule '{one.selector}'", unknown(one.selector)
     return Problem("CNN902", message, one.span, help, level=Level.WARNING)
 
 

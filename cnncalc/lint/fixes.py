@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -46,18 +47,29 @@ def mend(
 
 def _apart(fixes: Iterable[Fix]) -> Iterator[Fix]:
     """The fixes that do not touch each other; of those that do, the first."""
-    taken: list[Span] = []
+    taken: list[_Stretch] = []
     for fix in fixes:
-        if not any(_touch(edit.span, other) for edit in fix.edits for other in taken):
-            taken += [edit.span for edit in fix.edits]
+        stretches = [_stretch(edit.span) for edit in fix.edits]
+        if all(_is_free(one, taken) for one in stretches):
+            for one in stretches:
+                insort(taken, one)
             yield fix
 
 
-def _touch(one: Span, other: Span) -> bool:
-    return (one.line, one.column) <= (other.end_line, other.end_column) and (
-        other.line,
-        other.column,
-    ) <= (one.end_line, one.end_column)
+_Stretch = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _stretch(span: Span) -> _Stretch:
+    return (span.line, span.column), (span.end_line, span.end_column)
+
+
+def _is_free(stretch: _Stretch, taken: Sequence[_Stretch]) -> bool:
+    """Whether a stretch touches none of those, which are sorted and do not touch each other."""
+    start, end = stretch
+    place = bisect(taken, stretch)
+    return (not place or taken[place - 1][1] < start) and (
+        place == len(taken) or end < taken[place][0]
+    )
 
 
 def _applied(source: Source, loaded: Loaded, fixes: Sequence[Fix]) -> tuple[Source, int]:
