@@ -75,11 +75,11 @@ def test_json_of_nothing():
 def test_github():
     lines = lint("github").stdout.splitlines()
     assert lines == [
-        "::warning file=a b/nét.yaml,line=7,col=59,endColumn=65,endLine=7,"
+        "::warning file=a b/nét.yaml,line=7,endLine=7,col=59,endColumn=65,"
         "title=CNN202 input-rows-dropped::the last position is never read: 15 at a window of 2, "
         "stride 2 (2 times)%0Ain Down at a b/nét.yaml:9:5%0A"
         "help: pad the end; an input of 14 or 16 is read to its end",
-        "::error file=a b/nét.yaml,line=13,col=5,endColumn=10,endLine=13,"
+        "::error file=a b/nét.yaml,line=13,endLine=13,col=5,endColumn=10,"
         "title=CNN101 shape-mismatch::Linear on a map: the input has 3 axes [8, 3, 3], not 1%0A"
         "help: put Flatten before it, or AdaptiveAvgPool2d: 1 and Flatten; for the last axis "
         "alone write in_features: 3",

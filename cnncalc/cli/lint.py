@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from cnncalc.cli import options
+from cnncalc.cli.lint_paths import from_root
 from cnncalc.language.builder import Settings
 from cnncalc.lint.check import Checked, check
 from cnncalc.lint.codes import ALWAYS, Choice, matching, unknown
@@ -33,6 +34,8 @@ MODULES = {
     "gitlab": "gitlab",
 }
 """Formats for programs, by the file in render/ that is imported only for them."""
+HOSTED = ("github", "sarif", "gitlab")
+"""Those for code hosts, which know a file by its path from the root of its repository."""
 
 
 class View(NamedTuple):
@@ -87,6 +90,11 @@ def _level(name: str, help: str) -> options.Decorator:
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule instead.")
 @click.option("--show-files", is_flag=True, help="List the specs that would be checked, and end.")
 @click.option("--stdin-filename", metavar="FILE", help="What to call standard input.")
+@click.option(
+    "--force-exclude",
+    is_flag=True,
+    help="Choose among named files as in a DIR: pass over what the config excludes or is no spec.",
+)
 @click.option("--exit-zero", is_flag=True, help="Give exit code 0 in spite of findings.")
 @click.option("--allow-empty", is_flag=True, help="It is no mistake if there is no spec.")
 def command(
@@ -116,7 +124,7 @@ def command(
     """
     view = _view(fail_on, min_severity)
     _check_usage(paths, bool(assignments or variant), how)
-    sources, chosen, failed = _sources(paths or (".",), how["stdin_filename"])
+    sources, chosen, failed = _sources(paths or (".",), how)
     if not (sources or failed or how["allow_empty"]):
         options.fail("there is no spec", "name a file, or a folder that has one below it")
     if how["show_files"]:
@@ -156,12 +164,16 @@ def _check_usage(paths: Sequence[str], changed: bool, how: dict[str, Any]) -> No
 
 
 def _sources(
-    paths: Sequence[str], stdin_filename: str | None
+    paths: Sequence[str], how: dict[str, Any]
 ) -> tuple[list[Source], dict[str, tuple[Choice, ...]], bool]:
     """The specs, what their config files choose for each, and whether one could not be read."""
     configs = Configs()
+
+    def wanted(path: str) -> bool:
+        return configs.of(path).wants(Path(path))
+
     try:
-        found = list(find(paths, stdin_filename, lambda path: configs.of(path).wants(Path(path))))
+        found = list(find(paths, how["stdin_filename"], wanted, choosy=how["force_exclude"]))
         chosen = {one.file: configs.of(one.file).choices(Path(one.file)) for one in found}
     except ConfigError as error:
         options.fail(str(error))
@@ -252,6 +264,8 @@ def _show(checked: Sequence[Checked], view: View, how: dict[str, Any]) -> None:
     form, output = how["form"], how["output"]
     if form in MODULES:
         module = import_module(f"cnncalc.render.{MODULES[form]}")
+        if form in HOSTED:
+            shown = list(map(from_root, shown))
         options.write(module.render(shown), output)
         if form == "github":
             _summarise(module.page(shown))

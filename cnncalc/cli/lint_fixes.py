@@ -27,7 +27,7 @@ def check_usage(paths: Sequence[str]) -> None:
     for path in paths:
         if path == "-":
             options.fail("--fix changes files, not standard input", "--diff shows what it would do")
-        if not Path(path).exists() and path in source.networks():
+        if path in source.networks() and not Path(path).exists():
             options.fail(f"'{path}' is shipped with cnncalc, and is not changed", "copy its file")
 
 

@@ -24,12 +24,19 @@ class Unreadable(NamedTuple):
 
 
 def find(
-    names: Iterable[str], stdin_name: str | None, wanted: Callable[[str], bool]
+    names: Iterable[str],
+    stdin_name: str | None,
+    wanted: Callable[[str], bool],
+    *,
+    choosy: bool = False,
 ) -> Iterator[Source | Unreadable]:
-    """The specs in the order of the names, each once; `wanted` decides about files of folders."""
+    """The specs in the order of the names, each once; `wanted` decides about files of folders.
+
+    If `choosy`, files that are named must be wanted and be specs as well.
+    """
     seen: set[str] = set()
     for name in names:
-        for found in _specs(name, stdin_name, wanted):
+        for found in _specs(name, stdin_name, wanted, choosy):
             key = f"{_identity(found.file)} {found.variant if isinstance(found, Source) else ''}"
             if key not in seen:
                 seen.add(key)
@@ -41,10 +48,13 @@ def _identity(file: str) -> str:
 
 
 def _specs(
-    name: str, stdin_name: str | None, wanted: Callable[[str], bool]
+    name: str, stdin_name: str | None, wanted: Callable[[str], bool], choosy: bool
 ) -> Iterator[Source | Unreadable]:
-    if name != "-" and Path(name).is_dir():
+    if name != "-" and os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for some names
         yield from _folder(name, wanted)
+        return
+    if choosy and os.path.isfile(name):  # noqa: PTH113 - likewise
+        yield from _chosen(name, wanted)
         return
     found = _read(name)
     if name == "-" and stdin_name and isinstance(found, Source):
@@ -68,11 +78,16 @@ def _folder(name: str, wanted: Callable[[str], bool]) -> Iterator[Source | Unrea
         failures.clear()
         for file in sorted(files):
             path = os.path.normpath(os.path.join(folder, file))  # noqa: PTH118 - as it is shown
-            if wanted(path):
-                found = _read(path)
-                if isinstance(found, Unreadable) or _SPEC.search(found.data):
-                    yield found
+            yield from _chosen(path, wanted)
     yield from failures
+
+
+def _chosen(path: str, wanted: Callable[[str], bool]) -> Iterator[Source | Unreadable]:
+    """The file, if it is wanted and a spec, or cannot be read."""
+    if wanted(path):
+        found = _read(path)
+        if isinstance(found, Unreadable) or _SPEC.search(found.data):
+            yield found
 
 
 def _is_foreign(folder: str, name: str) -> bool:

@@ -1,21 +1,24 @@
 """Findings as annotations of a GitHub workflow, and as a page for the summary of its step.
 
-Source: GitHub, "Workflow commands for GitHub Actions".
+Source: GitHub, "Workflow commands for GitHub Actions"; its runner, which drops columns of what
+is longer than a line, and its toolkit, where the last column is the first one unless given.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from cnncalc.lint.check import Checked, Finding
 from cnncalc.problem import Level
 from cnncalc.render.findings import summary
 from cnncalc.render.machine import plain_markdown
+from cnncalc.render.text import printable
 
 COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "notice"}
 
-MOST_ROWS = 500
-"""Findings on the page, which may have 1 MiB."""
+MOST_ROWS, WIDEST = 300, 300
+"""Findings on the page, and characters of a cell there: GitHub drops a page of over 1 MiB."""
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = {**_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
@@ -42,17 +45,24 @@ def _rows(checked: Sequence[Checked]) -> Iterator[tuple[str, str, str, str]]:
     for one in checked:
         for finding in one.findings:
             problem = finding.problem
-            place = f"`{problem.span}`"
-            yield place, problem.level.value, f"{problem.code} {problem.name}", finding.message
+            rule = f"{problem.code} {problem.name}"
+            yield _code(str(problem.span)), problem.level.value, rule, _code(finding.message)
+
+
+def _code(text: str) -> str:
+    """Text in which nothing is Markdown, a formula, or a mention of somebody."""
+    shown = printable(text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}...")
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
 
 
 def _command(finding: Finding) -> str:
     problem = finding.problem
     span = problem.span
-    properties = {"file": span.file, "line": span.line, "col": span.column}
+    properties = {"file": span.file, "line": span.line, "endLine": span.end_line}
     if span.end_line == span.line:
-        properties["endColumn"] = max(span.column, span.end_column - 1)
-    properties |= {"endLine": span.end_line, "title": f"{problem.code} {problem.name}"}
+        properties |= {"col": span.column, "endColumn": max(span.column, span.end_column - 1)}
+    properties["title"] = f"{problem.code} {problem.name}"
     lines = [finding.message + (f" ({problem.times:,} times)" if problem.times > 1 else "")]
     lines += [f"in {call.text} at {call.span}" for call in problem.trace]
     lines += [f"help: {problem.help}"] if problem.help else []

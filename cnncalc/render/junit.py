@@ -34,8 +34,7 @@ def _cases(checked: Checked) -> Iterator[str]:
         problem = finding.problem
         name = f"{problem.code} {problem.name} at {problem.span.line}:{problem.span.column}"
         yield (
-            f"    <testcase classname={_quoted(checked.file)} name={_quoted(name)} "
-            f'line="{problem.span.line}">\n'
+            f"    <testcase classname={_quoted(checked.file)} name={_quoted(name)}>\n"
             f'      <failure type="{problem.level.value}" message={_quoted(finding.message)}>'
             f"{_details(finding, lines)}</failure>\n"
             "    </testcase>\n"
