@@ -38,7 +38,7 @@ ALLOWED = {
     **dict.fromkeys(YAML, YAML | {"problem"}),
     **dict.fromkeys(EXPRESSION, EXPRESSION | {"suggest"}),
     **dict.fromkeys(WRITTEN, WRITTEN | {"document", "layers", "problem", "suggest"}),
-    "scope": {"expression", "graph", "layer"},
+    "scope": {"expression", "graph", "layer", "problem"},
     "evaluate": {
         "argument",
         "document",

@@ -27,12 +27,13 @@ class FullError(Exception):
 
 
 class Assembler:
-    """The nodes and values of one network, in execution order."""
+    """The nodes and values of one network, in execution order, and what is visible at each node."""
 
     def __init__(self, instantiator: Instantiator, evaluator: Evaluator) -> None:
         self.instantiator, self.report = instantiator, evaluator.report
         self.values: list[Value] = []
         self.nodes: list[Node] = []
+        self.contexts: list[Context] = []
 
     def input(self, name: str, shape: Shape | None) -> Tensor:
         """Add a model input."""
@@ -55,6 +56,7 @@ class Assembler:
             port = f"{path}:{number}" if len(shapes) > 1 else path
             self.values.append(Value(port, shape, len(self.nodes), assumed))
         outputs = range(first, len(self.values))
+        self.contexts.append(context)
         self.nodes.append(
             Node(
                 path=path,
@@ -79,6 +81,7 @@ class Assembler:
         assert isinstance(item.head, Unreadable)
         self.values.append(Value(path, None, len(self.nodes)))
         output = len(self.values) - 1
+        self.contexts.append(context)
         self.nodes.append(
             Node(
                 path=path,

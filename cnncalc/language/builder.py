@@ -36,11 +36,15 @@ class Settings(NamedTuple):
 
 
 class Built(NamedTuple):
-    """The network, what is wrong with it, and the expectations of single items."""
+    """The network, what is wrong with it, and the expectations of single items.
+
+    `contexts` say for each node which names are visible where it is written.
+    """
 
     graph: Graph
     problems: tuple[Problem, ...]
     expectations: tuple[Expectation, ...]
+    contexts: tuple[Context, ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -88,7 +92,12 @@ class _Builder:
             names=names,
             loss=self.loss(top, outputs),
         )
-        return Built(graph, tuple(self.evaluator.problems), tuple(self.expander.expectations))
+        return Built(
+            graph,
+            tuple(self.evaluator.problems),
+            tuple(self.expander.expectations),
+            tuple(self.assembler.contexts),
+        )
 
     def named(self, node: Node) -> Node:
         """The node under the name that its output is bound to."""
@@ -99,7 +108,7 @@ class _Builder:
 
     def context(self, first: Tensor, bound: Tensors) -> Context:
         return Context(
-            self.assembler.values, self.variables, self.variables, bound, Flow(first), first
+            self.assembler.values, self.variables, self.variables, {}, bound, Flow(first), first
         )
 
     def inputs(self) -> dict[str, Tensor]:

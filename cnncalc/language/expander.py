@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from cnncalc.argument import flag, natural
 from cnncalc.graph import Scope
 from cnncalc.language.assembler import MAX_LAYERS, Assembler, FullError
-from cnncalc.language.document import Mapping, Scalar
+from cnncalc.language.document import Mapping, Scalar, Sequence
 from cnncalc.language.evaluate import Arguments, Evaluator, Invoked
 from cnncalc.language.expression import UNKNOWN
 from cnncalc.language.instantiate import Instantiator
 from cnncalc.language.references import References
-from cnncalc.language.scope import BROKEN, Context, Flow, Missing, Tensor, Tensors
+from cnncalc.language.scope import BROKEN, Context, Flow, Missing, Origin, Tensor, Tensors
 from cnncalc.language.spec import (
     Apply,
     Block,
@@ -88,6 +88,7 @@ class Expander:
                 names=context.names | row,
                 bound=Tensors(context.bound),
                 unsure=context.unsure or UNKNOWN in row.values(),
+                origins=context.origins | _places(loop, number, context),
             )
             outputs = self.conditional(item, inside, here) or outputs
         return outputs
@@ -333,10 +334,23 @@ class Expander:
             input=tensors[0],
             inputs=inputs,
             blocks=(*context.blocks, name.text),
+            origins={},
         )
         self.instantiator.fill(block, name, given, context, inside)
         self.items(block.items, inside, path)
         return self.references.usable(inside.flow.prev, name.span, inside)
+
+
+def _places(loop: Loop, number: int, context: Context) -> dict[str, Origin]:
+    """Where the loop variables of an iteration have their values from."""
+    rows = loop.rows
+    row = rows.items[number] if isinstance(rows, Sequence) and number < len(rows.items) else rows
+    whole = not isinstance(row, Sequence) or not loop.several or len(row.items) < len(loop.names)
+    cells = [row] * len(loop.names) if whole else row.items
+    return {
+        name.text: Origin("of the loop", cell.span, context)
+        for name, cell in zip(loop.names, cells, strict=False)
+    }
 
 
 def _short(value: Any) -> str:

@@ -6,13 +6,14 @@ that one mistake gives one message and the network can be computed past it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc import layers
 from cnncalc.language.document import parse, plain
 from cnncalc.language.evaluate import Argument, Arguments, Evaluator, hint
 from cnncalc.language.expression import UNKNOWN
 from cnncalc.language.keras import argument_help, argument_twin, type_help, type_twin
+from cnncalc.language.scope import Origin
 from cnncalc.layer import Layer, LayerError, required
 from cnncalc.suggest import did_you_mean, nearest
 
@@ -41,6 +42,7 @@ class Instantiator:
         self.spec, self.evaluator = spec, evaluator
         self.report = evaluator.report
         self._defaults: dict[str, dict[str, Argument]] = {}
+        self._layers: dict[tuple[type[Layer], str], Layer] = {}
         stray = [entry[1] for name, entry in spec.defaults.items() if layers.find(name) is None]
         self.stray = {key.text for mapping in stray for key, _ in mapping.entries}
 
@@ -107,7 +109,7 @@ class Instantiator:
         if lacking or any(argument.value is UNKNOWN for argument in merged.values()):
             return Made(type_name, problem=problem)
         try:
-            layer = layer_type(**{key: argument.value for key, argument in merged.items()})
+            layer = self.made(layer_type, {key: one.value for key, one in merged.items()})
         except LayerError as error:
             place = merged.get(error.argument or "")
             span = place.span if place else name.span
@@ -115,6 +117,13 @@ class Instantiator:
             problem = self.report(error.code, error.message, span, context, help)
             return Made(type_name, problem=problem)
         return Made(type_name, layer, problem, repaired=problem is not None)
+
+    def made(self, layer_type: type[Layer], values: dict[str, Any]) -> Layer:
+        """The layer with these arguments; one that was made before is taken again."""
+        key = layer_type, repr(values)  # 1, 1.0 and True are equal, and not the same here
+        if key not in self._layers:
+            self._layers[key] = layer_type(**values)
+        return self._layers[key]
 
     def no_primary(self, layer_type: type[Layer], given: Arguments, context: Context) -> Problem:
         """Report a single value where arguments must be named."""
@@ -178,8 +187,12 @@ class Instantiator:
         for key, default in block.args:
             if key.text in written:
                 inside.names[key.text] = written[key.text].value
+                argument = f"argument of {block.name.text}"
+                inside.origins[key.text] = Origin(argument, written[key.text].span, caller)
             elif getattr(default, "value", None) != "required":
                 inside.names[key.text] = self.evaluator.value(default, inside)
+                what = f"default of {block.name.text}"
+                inside.origins[key.text] = Origin(what, default.span, inside)
             else:
                 inside.names[key.text] = UNKNOWN
                 lacking.append(key)
@@ -187,6 +200,8 @@ class Instantiator:
             self.lacking(lacking, name, caller)
         for key, node in block.vars:
             inside.names[key.text] = self.evaluator.value(node, inside)
+            what = f"variable of {block.name.text}"
+            inside.origins[key.text] = Origin(what, node.span, inside)
 
     def block_arguments(
         self, block: Block, name: Scalar, given: Arguments, caller: Context

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from cnncalc.graph import Scope, Value
 from cnncalc.language.expression import UNKNOWN, Value as ExpressionValue
 from cnncalc.layer import Shape
+from cnncalc.problem import Span
 
 
 class Missing(NamedTuple):
@@ -80,16 +81,26 @@ class Tensors:
             place = place.outer
 
 
+class Origin(NamedTuple):
+    """Where a variable has its value from: what it is, its place, and what is visible there."""
+
+    what: str
+    span: Span
+    context: Context
+
+
 class Context(NamedTuple):
     """A place in the expansion; also the environment in which expressions are evaluated.
 
     `input` is the first input of the block (or model); `inputs` its names for them, if any, which
-    then replace the word `input`. `unsure` says that the place may not exist at all.
+    then replace the word `input`. `unsure` says that the place may not exist at all. `origins` are
+    of the names that are not the file's.
     """
 
     values: list[Value]
     file_names: dict[str, Any]
     names: dict[str, Any]
+    origins: dict[str, Origin]
     bound: Tensors
     flow: Flow
     input: Tensor
@@ -109,7 +120,7 @@ class Context(NamedTuple):
     def at_top(self) -> Context:
         """Where only the file's variables are visible, as for `defaults`."""
         return Context(
-            self.values, self.file_names, self.file_names, Tensors(), Flow(BROKEN), BROKEN
+            self.values, self.file_names, self.file_names, {}, Tensors(), Flow(BROKEN), BROKEN
         )
 
     def is_unknown(self, tensor: Tensor) -> bool:
