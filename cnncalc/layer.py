@@ -98,6 +98,8 @@ class Layer:
     """What a spec may write, in order."""
     abstract: ClassVar[bool] = True
 
+    __slots__ = ("__dict__", "_hash")  # beside the arguments, which make up `vars`
+
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         """Collect the arguments that the subclass declares, behind those that it inherits."""
         cls.abstract = abstract
@@ -118,6 +120,7 @@ class Layer:
         for name in values:
             raise LayerError(f"{type(self).__name__} has no argument '{name}'", code="CNN002")
         self.check_arguments()
+        object.__setattr__(self, "_hash", hash((type(self), tuple(vars(self).values()))))
 
     def _converted(self, name: str, kind: Kind, value: Any) -> Any:
         try:
@@ -135,7 +138,7 @@ class Layer:
         return type(self) is type(other) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
-        return hash((type(self), tuple(vars(self).items())))
+        return self._hash
 
     def __repr__(self) -> str:
         given = ", ".join(f"{key}={value}" for key, value in written_arguments(self).items())

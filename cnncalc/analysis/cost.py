@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
 from cnncalc.graph import Graph, Node
-from cnncalc.layer import BackwardMacs, Shape
+from cnncalc.layer import BackwardMacs, Layer, Shape
 
 
 class Cost(NamedTuple):
@@ -69,7 +70,7 @@ def trains(graph: Graph, node: Node) -> bool:
     shapes = graph.shapes(node.inputs)
     if node.frozen or node.layer is None or shapes is None:
         return False
-    return any(not one.buffer for one in node.layer.params(*shapes).values())
+    return _stored(node.layer, *shapes)[0] > 0
 
 
 def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
@@ -77,19 +78,35 @@ def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
     unsure = any(graph.values[index].assumed for index in node.outputs)
     if node.layer is None or shapes is None or unsure:
         return None
-    tensors = node.layer.params(*shapes).values()
-    params = sum(elements(one.shape) for one in tensors if not one.buffer)
+    params, buffers = _stored(node.layer, *shapes)
+    macs, flops, backward = _done(node.layer, *shapes)
     arrives = not gradients.isdisjoint(node.outputs)
-    backward = node.layer.backward_macs(*shapes) if arrives else BackwardMacs(0, 0)
-    passed_on = not gradients.isdisjoint(node.inputs)
+    passed_on = arrives and not gradients.isdisjoint(node.inputs)
     return Cost(
         params=params,
-        buffers=sum(elements(one.shape) for one in tensors if one.buffer),
+        buffers=buffers,
         frozen=params if node.frozen else 0,
-        macs=node.layer.macs(*shapes),
-        flops=node.layer.flops(*shapes),
+        macs=macs,
+        flops=flops,
         backward_macs=BackwardMacs(
             input=backward.input if passed_on else 0,
-            weight=0 if node.frozen else backward.weight,
+            weight=backward.weight if arrives and not node.frozen else 0,
         ),
     )
+
+
+# networks repeat layers, and specs repeat them in their variants
+
+
+@lru_cache(maxsize=10_000)
+def _stored(layer: Layer, *shapes: Shape) -> tuple[int, int]:
+    """Elements of the params and of the buffers."""
+    tensors = layer.params(*shapes).values()
+    params = sum(elements(one.shape) for one in tensors if not one.buffer)
+    return params, sum(elements(one.shape) for one in tensors if one.buffer)
+
+
+@lru_cache(maxsize=10_000)
+def _done(layer: Layer, *shapes: Shape) -> tuple[int, int, BackwardMacs]:
+    """MACs, FLOPs and backward MACs."""
+    return layer.macs(*shapes), layer.flops(*shapes), layer.backward_macs(*shapes)

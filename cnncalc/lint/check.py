@@ -63,10 +63,11 @@ def check(
     comments = read(document)
     used: set[Suppression] = set()
     found, sure = [], True
+    of_text: dict[str, tuple[Problem, ...]] = {}
     for one in settings:
         reported = _reported(network := Network(loaded, one))
         sure = sure and not network.built.wrong
-        problems = [*reported, *(() if _is_unclear(reported) else _ruled(network, chosen))]
+        problems = [*reported, *(() if _is_unclear(reported) else _ruled(network, chosen, of_text))]
         name = one.variant.name.text if one.variant else None
         found.append((name, merged(_kept(problems, comments, used))))
     about = [*wrong, *comments.problems]
@@ -128,10 +129,20 @@ def _is_unclear(problems: Iterable[Problem]) -> bool:
     )
 
 
-def _ruled(network: Network, chosen: Chosen) -> Iterator[Problem]:
+def _ruled(
+    network: Network, chosen: Chosen, of_text: dict[str, tuple[Problem, ...]]
+) -> Iterator[Problem]:
+    """What the chosen rules find; `of_text` keeps what textual ones found."""
     for code, rule in catalogue().items():
-        if code in chosen.codes:
-            yield from rule(**chosen.options.get(code, {})).check(network)
+        if code not in chosen.codes:
+            continue
+        if code in of_text and not network.built.wrong:
+            yield from of_text[code]
+            continue
+        found = tuple(rule(**chosen.options.get(code, {})).check(network))
+        if rule.textual and not network.built.wrong:
+            of_text[code] = found
+        yield from found
 
 
 def _across(found: Sequence[tuple[str | None, tuple[Problem, ...]]]) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from cnncalc.analysis.receptive_field import AxisField, Field
@@ -73,12 +73,29 @@ class Network:
         """The layers that make what this one reads."""
         return tuple(self.row_of[index] for index in row.node.inputs if index in self.row_of)
 
-    def sure(self, *types: type) -> Iterator[Row]:
+    def sure(self, *types: type) -> Sequence[Row]:
         """The layers of these types (all, without any) whose shapes are known, none guessed."""
-        for row in self.rows:
-            known = None not in row.in_shapes and None not in row.out_shapes and not row.assumed
-            if known and (not types or isinstance(row.node.layer, types)):
-                yield row
+        if not types:
+            return self._sure
+        found = [rows for one, rows in self._by_type.items() if issubclass(one, types)]
+        if len(found) == 1:
+            return found[0]
+        return sorted((row for rows in found for row in rows), key=lambda row: row.node.outputs)
+
+    @cached_property
+    def _sure(self) -> tuple[Row, ...]:
+        return tuple(
+            row
+            for row in self.rows
+            if None not in row.in_shapes and None not in row.out_shapes and not row.assumed
+        )
+
+    @cached_property
+    def _by_type(self) -> Mapping[type, list[Row]]:
+        found: dict[type, list[Row]] = {}
+        for row in self._sure:
+            found.setdefault(type(row.node.layer), []).append(row)
+        return found
 
     def field_of(self, index: int) -> Field | None:
         """The receptive field of a value; None where there is none."""

@@ -17,7 +17,8 @@ class Rule:
     A rule is a class with its `code`, its `name`, its `level`, whether it is on by `default`, and
     a docstring: what it looks for in the first line, then the paragraphs `Why it matters:`, `What
     to do:` and `Source:`. Each of the specs in `good` gives no finding, each in `bad` exactly one.
-    `options` are its settings with their defaults; `self.option(name)` is what is set.
+    `options` are its settings with their defaults; `self.option(name)` is what is set. `textual`:
+    it looks at the text alone, and finds the same in all networks of a file that have no errors.
     """
 
     code: ClassVar[str]
@@ -25,6 +26,7 @@ class Rule:
     level: ClassVar[Level] = Level.WARNING
     default: ClassVar[bool] = True
     fixable: ClassVar[bool] = False
+    textual: ClassVar[bool] = False
     good: ClassVar[tuple[str, ...]]
     bad: ClassVar[tuple[str, ...]]
     options: ClassVar[Mapping[str, Any]] = {}

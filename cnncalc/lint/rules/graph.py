@@ -100,6 +100,7 @@ class UnusedDefinition(Rule):
     """
 
     code, name, fixable = "CNN106", "unused-definition", True
+    textual = True
     good = (
         """\
 cnncalc: 1
@@ -216,6 +217,7 @@ class ShadowedName(Rule):
     """
 
     code, name = "CNN107", "shadowed-name"
+    textual = True
     good = (
         """\
 cnncalc: 1
@@ -370,20 +372,20 @@ layers:
             first = next(iter(network.graph.inputs.values()))
             strides[first] = (Stride(1, 1),) * (len(network.image) - 1)
         for row in network.sure():
-            arriving = _arriving(row, strides)
-            axes = [{stride for stride in axis if stride} for axis in zip(*arriving, strict=True)]
-            apart = [number for number, those in enumerate(axes) if len(those) > 1]
-            if apart:
-                yield self.at(row.node, _said(row, apart[0], axes[apart[0]]))
-            met = tuple(next(iter(those)) if len(those) == 1 else None for those in axes)
+            met, *others = _arriving(row, strides)
+            if others:
+                axes = [{one for one in axis if one} for axis in zip(met, *others, strict=True)]
+                apart = [number for number, those in enumerate(axes) if len(those) > 1]
+                if apart:
+                    yield self.at(row.node, _said(row, apart[0], axes[apart[0]]))
+                met = tuple(next(iter(those)) if len(those) == 1 else None for those in axes)
             strides.update(dict.fromkeys(row.node.outputs, met))
 
 
 def _arriving(row: Row, strides: dict[int, Strides]) -> list[Strides]:
     """The strides in which each input of a layer arrives at its output."""
     layer, shapes = row.node.layer, [shape for shape in row.in_shapes if shape is not None]
-    if layer is None:
-        return []
+    assert layer is not None
     resized = isinstance(layer, Upsample) and layer.size is not None
     written = resized or isinstance(layer, AdaptivePoolNd)
     none: Strides = (None,) * (len(row.out_shapes[0] or ()) - 1)

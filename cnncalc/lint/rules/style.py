@@ -126,6 +126,7 @@ class CopyPaste(Rule):
     """
 
     code, name, level, fixable = "CNN802", "copy-paste", Level.INFO, True
+    textual = True
     good = (
         """\
 cnncalc: 1

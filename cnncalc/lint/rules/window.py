@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
 from cnncalc.analysis.report import Row
+from cnncalc.layer import Shape
 from cnncalc.layers.conv import ConvNd, ConvTransposeNd
 from cnncalc.layers.pad import PadNd
 from cnncalc.layers.pool import PoolNd
@@ -55,31 +57,36 @@ class Axis(NamedTuple):
         return min(self.out, first + max(0, beyond))
 
 
-def axes(row: Row) -> list[Axis]:
+def axes(row: Row) -> tuple[Axis, ...]:
     """The windows of a convolution or a pool; none of another layer."""
     layer, [x], [y] = row.node.layer, row.in_shapes, row.out_shapes
     if x is None or y is None or not isinstance(layer, ConvNd | PoolNd | ConvTransposeNd):
-        return []
+        return ()
+    return _axes(layer, x, y)
+
+
+@lru_cache(maxsize=10_000)
+def _axes(layer: ConvNd | PoolNd | ConvTransposeNd, x: Shape, y: Shape) -> tuple[Axis, ...]:
     sizes = zip(AXES[layer.rank], x[1:], y[1:], layer.kernel_size, strict=True)
     if isinstance(layer, ConvTransposeNd):
-        return [Axis(*size, stride) for size, stride in zip(sizes, layer.stride, strict=True)]
+        return tuple(Axis(*size, stride) for size, stride in zip(sizes, layer.stride, strict=True))
     steps = layer.steps if isinstance(layer, PoolNd) else layer.stride
     dilations = layer.dilations if isinstance(layer, PoolNd) else layer.dilation
     rest = zip(sizes, steps, dilations, layer.pads, strict=True)
-    return [Axis(*size, stride, dilation, *pads) for size, stride, dilation, pads in rest]
+    return tuple(Axis(*size, stride, dilation, *pads) for size, stride, dilation, pads in rest)
 
 
-def with_pad_layer(row: Row, network: Network) -> list[Axis]:
+def with_pad_layer(row: Row, network: Network) -> tuple[Axis, ...]:
     """The windows, where what a pad layer just before adds counts as their padding."""
     found = axes(row)
     before = network.row_of.get(row.node.inputs[0])
     if before is None or not isinstance(before.node.layer, PadNd):
         return found
     sides = [(max(0, b), max(0, a)) for b, a in before.node.layer.pads]
-    return [
+    return tuple(
         axis._replace(n=axis.n - b - a, before=axis.before + b, after=axis.after + a)
         for axis, (b, a) in zip(found, sides, strict=True)
-    ]
+    )
 
 
 def zero_padded(network: Network) -> Iterator[Row]:
@@ -90,7 +97,7 @@ def zero_padded(network: Network) -> Iterator[Row]:
             yield row
 
 
-def said(found: list[Axis], row: Row, phrase: Callable[[Axis], str]) -> str:
+def said(found: Sequence[Axis], row: Row, phrase: Callable[[Axis], str]) -> str:
     """A phrase of each axis; once without names where it is the same for all of the layer's."""
     return together({axis.name: phrase(axis) for axis in found}, len(axes(row)))
 
@@ -339,7 +346,7 @@ layers:
         return f"{sees}: a kernel of extent {axis.extent} in padding of {pads}"
 
 
-def collapsed(found: list[Axis]) -> bool:
+def collapsed(found: Sequence[Axis]) -> bool:
     """Whether one window lies on one position, so that a single tap reads it."""
     return all(axis.n == axis.out == 1 for axis in found)
 
