@@ -98,7 +98,8 @@ class Layer:
     """What a spec may write, in order."""
     abstract: ClassVar[bool] = True
 
-    __slots__ = ("__dict__", "_hash")  # beside the arguments, which make up `vars`
+    __slots__ = ("__dict__", "_hash")  # the arguments make up `vars`, and are hashed once
+    _hash: int
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         """Collect the arguments that the subclass declares, behind those that it inherits."""

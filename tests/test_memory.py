@@ -516,7 +516,7 @@ def test_the_largest_batch_fits_and_one_more_does_not(memory, dtype, optimizer):
         totals = sized(ANY, batch=batch, dtype=dtype, optimizer=optimizer).totals
         return totals.param_bytes + totals.peak_inference_bytes, totals.training_bytes
 
-    found = sized(ANY, dtype=dtype, optimizer=optimizer, memory=memory).largest_batch
+    found = sized(ANY, dtype=dtype, optimizer=optimizer, memory=memory).totals.largest_batch
     assert found.memory == memory
     for which, largest in enumerate((found.inference, found.training)):
         if largest is None:

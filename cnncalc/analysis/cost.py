@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache
 from math import prod
 from typing import NamedTuple
 
@@ -38,7 +39,8 @@ def costs(graph: Graph, gradients: frozenset[int] | None = None) -> tuple[Cost |
     """
     if gradients is None:
         gradients = requiring_gradients(graph)
-    return tuple(_cost(graph, node, gradients) for node in graph.nodes)
+    counts = cache(_counts)  # networks repeat layers
+    return tuple(_cost(graph, node, gradients, counts) for node in graph.nodes)
 
 
 def requiring_gradients(graph: Graph, *, inputs: bool = False) -> frozenset[int]:
@@ -70,43 +72,48 @@ def trains(graph: Graph, node: Node) -> bool:
     shapes = graph.shapes(node.inputs)
     if node.frozen or node.layer is None or shapes is None:
         return False
-    return _stored(node.layer, *shapes)[0] > 0
+    return any(not one.buffer for one in node.layer.params(*shapes).values())
 
 
-def _cost(graph: Graph, node: Node, gradients: frozenset[int]) -> Cost | None:
+class _Counts(NamedTuple):
+    """What a layer counts wherever it stands."""
+
+    params: int
+    buffers: int
+    macs: int
+    flops: int
+    backward_macs: BackwardMacs
+
+
+def _counts(layer: Layer, *shapes: Shape) -> _Counts:
+    tensors = layer.params(*shapes).values()
+    return _Counts(
+        params=sum(elements(one.shape) for one in tensors if not one.buffer),
+        buffers=sum(elements(one.shape) for one in tensors if one.buffer),
+        macs=layer.macs(*shapes),
+        flops=layer.flops(*shapes),
+        backward_macs=layer.backward_macs(*shapes),
+    )
+
+
+def _cost(
+    graph: Graph, node: Node, gradients: frozenset[int], counts: Callable[..., _Counts]
+) -> Cost | None:
     shapes = graph.shapes(node.inputs)
     unsure = any(graph.values[index].assumed for index in node.outputs)
     if node.layer is None or shapes is None or unsure:
         return None
-    params, buffers = _stored(node.layer, *shapes)
-    macs, flops, backward = _done(node.layer, *shapes)
+    found = counts(node.layer, *shapes)
     arrives = not gradients.isdisjoint(node.outputs)
     passed_on = arrives and not gradients.isdisjoint(node.inputs)
     return Cost(
-        params=params,
-        buffers=buffers,
-        frozen=params if node.frozen else 0,
-        macs=macs,
-        flops=flops,
+        params=found.params,
+        buffers=found.buffers,
+        frozen=found.params if node.frozen else 0,
+        macs=found.macs,
+        flops=found.flops,
         backward_macs=BackwardMacs(
-            input=backward.input if passed_on else 0,
-            weight=backward.weight if arrives and not node.frozen else 0,
+            input=found.backward_macs.input if passed_on else 0,
+            weight=found.backward_macs.weight if arrives and not node.frozen else 0,
         ),
     )
-
-
-# networks repeat layers, and specs repeat them in their variants
-
-
-@lru_cache(maxsize=10_000)
-def _stored(layer: Layer, *shapes: Shape) -> tuple[int, int]:
-    """Elements of the params and of the buffers."""
-    tensors = layer.params(*shapes).values()
-    params = sum(elements(one.shape) for one in tensors if not one.buffer)
-    return params, sum(elements(one.shape) for one in tensors if one.buffer)
-
-
-@lru_cache(maxsize=10_000)
-def _done(layer: Layer, *shapes: Shape) -> tuple[int, int, BackwardMacs]:
-    """MACs, FLOPs and backward MACs."""
-    return layer.macs(*shapes), layer.flops(*shapes), layer.backward_macs(*shapes)

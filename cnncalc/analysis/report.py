@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
-from cnncalc.analysis.cost import Cost, costs, elements, requiring_gradients
+from cnncalc.analysis.cost import Cost, costs, elements
 from cnncalc.analysis.depth import depth
 from cnncalc.analysis.memory import Training, inference_peak, training_memory
 from cnncalc.analysis.order import Peak
@@ -63,31 +65,6 @@ class Headline(NamedTuple):
     size_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over the network; the training graph for params, the inference graph for MACs.
-
-    `size_bytes` is of params and buffers in float32, as a file holds them; `param_bytes` in the
-    data type. `depth` is the most layers with MACs on a path.
-    """
-
-    params: int | None
-    trainable: int | None
-    frozen: int | None
-    buffers: int | None
-    params_inference: int | None
-    macs: int | None
-    flops: int | None
-    backward_macs: BackwardMacs | None
-    depth: int | None
-    activation_elements: int | None
-    size_bytes: int | None
-    param_bytes: int | None
-    peak_inference_bytes: int | None
-    peak_inference_bytes_best_order: int | None
-    training_bytes: int | None
-
-
 class Device(NamedTuple):
     """What a device does in a second: operations, and bytes between memory and processor.
 
@@ -101,7 +78,10 @@ class Device(NamedTuple):
 
 
 class Sizing(NamedTuple):
-    """What sizes in bytes and times depend on; `images` are to be run through `device`."""
+    """What sizes in bytes and times depend on; `images` are to be run through `device`.
+
+    `sparsity` is the share of the weights that is pruned, from 0 to below 1.
+    """
 
     batch: int = 1
     dtype: str = "float32"
@@ -109,6 +89,7 @@ class Sizing(NamedTuple):
     memory: int | None = None
     device: Device | None = None
     images: int | None = None
+    sparsity: Fraction | None = None
 
 
 class LargestBatch(NamedTuple):
@@ -117,6 +98,169 @@ class LargestBatch(NamedTuple):
     memory: int
     training: int | None
     inference: int | None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the network; the training graph for params, the inference graph for MACs.
+
+    Each is computed when it is asked for: `lint` asks for few. None is unknown.
+    """
+
+    graph: Graph
+    rows: tuple[Row, ...]
+    sizing: Sizing
+
+    @cached_property
+    def headline(self) -> Headline:
+        """What the network is known by."""
+        return headline(self.graph, [row.cost for row in self.rows])
+
+    @property
+    def params(self) -> int | None:
+        """All parameters, buffers apart."""
+        return self.headline.params
+
+    @cached_property
+    def trainable(self) -> int | None:
+        """Parameters that training changes."""
+        return _total(row.cost and row.cost.trainable for row in self.rows)
+
+    @cached_property
+    def frozen(self) -> int | None:
+        """Parameters that training leaves alone."""
+        return _total(row.cost and row.cost.frozen for row in self.rows)
+
+    @property
+    def buffers(self) -> int | None:
+        """Elements of the buffers."""
+        return self.headline.buffers
+
+    @cached_property
+    def params_inference(self) -> int | None:
+        """Parameters without those of layers that exist in training only."""
+        return _total(row.cost and row.cost.params for row in self._inference)
+
+    @property
+    def macs(self) -> int | None:
+        """MACs of one image."""
+        return self.headline.macs
+
+    @cached_property
+    def flops(self) -> int | None:
+        """FLOPs of one image."""
+        return _total(row.cost and row.cost.flops for row in self._inference)
+
+    @cached_property
+    def backward_macs(self) -> BackwardMacs | None:
+        """MACs of both gradients in a training step."""
+        for_input = _total(row.cost and row.cost.backward_macs.input for row in self.rows)
+        for_weight = _total(row.cost and row.cost.backward_macs.weight for row in self.rows)
+        if for_input is None or for_weight is None:
+            return None
+        return BackwardMacs(for_input, for_weight)
+
+    @property
+    def depth(self) -> int | None:
+        """The most layers with MACs on a path."""
+        return self.headline.depth
+
+    @cached_property
+    def activation_elements(self) -> int | None:
+        """Elements of the outputs of all layers, for one image."""
+        return _total(row.output_elements for row in self._inference)
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Bytes of params and buffers in float32, as a file holds them."""
+        return self.headline.size_bytes
+
+    @property
+    def param_bytes(self) -> int | None:
+        """Bytes of params and buffers in the data type."""
+        return None if self._stored is None else element_bytes(self._stored, self.sizing.dtype)
+
+    @property
+    def peak_inference_bytes(self) -> int | None:
+        """Bytes of the tensors that exist at once, at most, in the order that is written."""
+        return None if self._peak is None else self._bytes(self._peak.declared)
+
+    @property
+    def peak_inference_bytes_best_order(self) -> int | None:
+        """The same in the best order that was found."""
+        if self._peak is None or self._peak.best is None:
+            return None
+        return self._bytes(self._peak.best)
+
+    @property
+    def training_bytes(self) -> int | None:
+        """Bytes of a training step; None also where nobody trains in that type."""
+        return self._training_bytes(self.sizing.batch)
+
+    @property
+    def largest_batch(self) -> LargestBatch | None:
+        """The most images that fit the given memory; None where none was given."""
+        memory = self.sizing.memory
+        if memory is None:
+            return None
+        none, one = self._training_bytes(0), self._training_bytes(1)
+        inference = train = None
+        if self.param_bytes is not None and self._peak is not None:
+            bits = self._peak.declared * BITS[self.sizing.dtype]
+            inference = _fit(8 * (memory - self.param_bytes), bits)
+        if none is not None and one is not None:
+            train = _fit(memory - none, one - none)
+        return LargestBatch(memory, train, inference)
+
+    @cached_property
+    def _inference(self) -> list[Row]:
+        return [row for row in self.rows if not row.node.train_only]
+
+    @cached_property
+    def _stored(self) -> int | None:
+        return _total((self.params, self.buffers))
+
+    @cached_property
+    def _peak(self) -> Peak | None:
+        return inference_peak(self.graph)
+
+    @cached_property
+    def _training(self) -> Training | None:
+        return training_memory(self.graph)
+
+    def _bytes(self, elements: int) -> int:
+        """Bytes of that many elements an image, for the batch."""
+        return element_bytes(self.sizing.batch * elements, self.sizing.dtype)
+
+    def _training_bytes(self, batch: int) -> int | None:
+        stored, trainable, training = self._stored, self.trainable, self._training
+        sizing = self.sizing
+        if stored is None or trainable is None or training is None or "float" not in sizing.dtype:
+            return None
+        copies = 1 + OPTIMIZER_COPIES[sizing.optimizer]
+        fixed = stored + copies * trainable + training.batch_elements
+        moving = training.saved_elements + training.working_elements
+        return element_bytes(fixed + batch * moving, sizing.dtype) + batch * training.saved_bytes
+
+
+TOTALS = (
+    "params",
+    "trainable",
+    "frozen",
+    "buffers",
+    "params_inference",
+    "macs",
+    "flops",
+    "backward_macs",
+    "depth",
+    "activation_elements",
+    "size_bytes",
+    "param_bytes",
+    "peak_inference_bytes",
+    "peak_inference_bytes_best_order",
+    "training_bytes",
+)
+"""The names of the totals, in the order in which reports have them."""
 
 
 class Result(NamedTuple):
@@ -150,7 +294,6 @@ class Report:
     outputs: tuple[Result, ...]
     totals: Totals
     field: Field | None
-    largest_batch: LargestBatch | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -164,13 +307,10 @@ def report(
 ) -> Report:
     """Compute all numbers of a network."""
     sizing = sizing or Sizing()
-    fields, gradients = receptive_fields(graph), requiring_gradients(graph)
-    counted = costs(graph, gradients)
+    fields, counted = receptive_fields(graph), costs(graph)
     rows = tuple(
         _row(graph, node, cost, fields) for node, cost in zip(graph.nodes, counted, strict=True)
     )
-    peak, training = inference_peak(graph), training_memory(graph, gradients)
-    totals = _totals(rows, headline(graph, counted), peak, training, sizing)
     return Report(
         file=graph.file,
         name=graph.name,
@@ -182,9 +322,8 @@ def report(
             Result(graph.values[o.value].path, graph.values[o.value].shape, o.head)
             for o in graph.inference_outputs()
         ),
-        totals=totals,
+        totals=Totals(graph, rows, sizing),
         field=network_field(graph, fields),
-        largest_batch=_largest_batch(totals, peak, training, sizing),
         problems=problems,
     )
 
@@ -233,72 +372,6 @@ def _total(values: Iterable[int | None]) -> int | None:
             return None
         known.append(value)
     return sum(known) if known else None
-
-
-def _totals(
-    rows: tuple[Row, ...],
-    first: Headline,
-    peak: Peak | None,
-    training: Training | None,
-    sizing: Sizing,
-) -> Totals:
-    inference = [row for row in rows if not row.node.train_only]
-    trainable = _total(row.cost and row.cost.trainable for row in rows)
-    stored = _total((first.params, first.buffers))
-    for_input = _total(row.cost and row.cost.backward_macs.input for row in rows)
-    for_weight = _total(row.cost and row.cost.backward_macs.weight for row in rows)
-    per_image = sizing.batch
-    return Totals(
-        params=first.params,
-        trainable=trainable,
-        frozen=_total(row.cost and row.cost.frozen for row in rows),
-        buffers=first.buffers,
-        params_inference=_total(row.cost and row.cost.params for row in inference),
-        macs=first.macs,
-        flops=_total(row.cost and row.cost.flops for row in inference),
-        backward_macs=None
-        if for_input is None or for_weight is None
-        else BackwardMacs(for_input, for_weight),
-        depth=first.depth,
-        activation_elements=_total(row.output_elements for row in inference),
-        size_bytes=first.size_bytes,
-        param_bytes=None if stored is None else element_bytes(stored, sizing.dtype),
-        peak_inference_bytes=peak and element_bytes(per_image * peak.declared, sizing.dtype),
-        peak_inference_bytes_best_order=None
-        if peak is None or peak.best is None
-        else element_bytes(per_image * peak.best, sizing.dtype),
-        training_bytes=_training_bytes(stored, trainable, training, sizing, sizing.batch),
-    )
-
-
-def _training_bytes(
-    stored: int | None, trainable: int | None, training: Training | None, sizing: Sizing, batch: int
-) -> int | None:
-    """Bytes of a training step; None where unknown, or where nobody trains in that type."""
-    if stored is None or trainable is None or training is None or "float" not in sizing.dtype:
-        return None
-    copies = 1 + OPTIMIZER_COPIES[sizing.optimizer]
-    fixed = stored + copies * trainable + training.batch_elements
-    moving = training.saved_elements + training.working_elements
-    return element_bytes(fixed + batch * moving, sizing.dtype) + batch * training.saved_bytes
-
-
-def _largest_batch(
-    totals: Totals, peak: Peak | None, training: Training | None, sizing: Sizing
-) -> LargestBatch | None:
-    if sizing.memory is None:
-        return None
-    stored = _total((totals.params, totals.buffers))
-    bytes_at = [
-        _training_bytes(stored, totals.trainable, training, sizing, batch) for batch in (0, 1)
-    ]
-    inference = train = None
-    if totals.param_bytes is not None and peak is not None:
-        bits = peak.declared * BITS[sizing.dtype]
-        inference = _fit(8 * (sizing.memory - totals.param_bytes), bits)
-    if bytes_at[0] is not None and bytes_at[1] is not None:
-        train = _fit(sizing.memory - bytes_at[0], bytes_at[1] - bytes_at[0])
-    return LargestBatch(sizing.memory, train, inference)
 
 
 def _fit(free: int, each: int) -> int | None:

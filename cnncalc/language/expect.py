@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from cnncalc import quantity
 from cnncalc.analysis.receptive_field import Field
-from cnncalc.analysis.report import Check, Report, Row, Totals
+from cnncalc.analysis.report import TOTALS, Check, Report, Row
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.problem import Problem, Span
 from cnncalc.suggest import did_you_mean
 
-TOTALS = tuple(field.name for field in fields(Totals))
 LAYER_KEYS = ("shape", "stride", "receptive_field", "params", "macs")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cnncalc import __version__
 from cnncalc.analysis.device import layer_time, network_time
 from cnncalc.analysis.receptive_field import AxisField, Field
-from cnncalc.analysis.report import Report, Row, Sizing, element_bytes
+from cnncalc.analysis.report import TOTALS, Report, Row, Sizing, element_bytes
+from cnncalc.analysis.storage import storage, wanted
 from cnncalc.layer import written_arguments
 from cnncalc.problem import Problem, Span
 from cnncalc.render import totals
@@ -34,6 +34,7 @@ def to_json(report: Report) -> str:
         "inputs": report.inputs,
         "batch": report.sizing.batch,
         "dtype": report.sizing.dtype,
+        **_sparsity(report.sizing),
         **device_json(report.sizing),
     }
     tail: dict[str, Any] = {
@@ -44,6 +45,11 @@ def to_json(report: Report) -> str:
     }
     layers = ",\n".join("  " + json.dumps(_layer(row, report.sizing)) for row in report.rows)
     return f'{_members(head)},\n"layers": [\n{layers}\n],\n{_members(tail)}'.join("{}") + "\n"
+
+
+def _sparsity(sizing: Sizing) -> dict[str, Any]:
+    """The share of the weights that is pruned, where one is."""
+    return {} if sizing.sparsity is None else {"sparsity": float(sizing.sparsity)}
 
 
 def device_json(sizing: Sizing) -> dict[str, Any]:
@@ -138,14 +144,18 @@ def exact(value: int | Fraction | None) -> int | float | str | None:
 
 
 def _totals(report: Report) -> dict[str, Any]:
-    found = asdict(report.totals)
-    backward = report.totals.backward_macs
+    sums = report.totals
+    found: dict[str, Any] = {name: getattr(sums, name) for name in TOTALS}
+    backward = sums.backward_macs
     found["backward_macs"] = backward and backward._asdict()
     found["receptive_field"] = field_json(report.field)
+    if wanted(report.sizing):
+        stored = storage(report.rows, report.sizing)
+        found["storage"] = stored and stored._asdict()
     if report.sizing.device is not None:
         found["seconds"] = network_time(report.rows, report.sizing)
-    if report.largest_batch is not None:
-        found["largest_batch"] = report.largest_batch._asdict()
+    if sums.largest_batch is not None:
+        found["largest_batch"] = sums.largest_batch._asdict()
     return found
 
 

@@ -49,8 +49,8 @@ def figures(report: Report, counting: str = "pytorch") -> Iterator[tuple[str, st
     )
     yield "training", f"{size(totals.training_bytes)} with {sizing.optimizer}, {batch}"
     yield from times(report)
-    if report.largest_batch is not None:
-        largest = report.largest_batch
+    if report.totals.largest_batch is not None:
+        largest = report.totals.largest_batch
         yield (
             "largest batch",
             f"{count(largest.training)} in training, {count(largest.inference)} at inference, "
