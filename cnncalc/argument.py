@@ -211,7 +211,7 @@ class Padding(NamedTuple):
         return f"an integer of 0 or more{words}, {lists}"
 
     def schema(self, rank: int) -> Schema:
-        one: Schema = {"type": "integer", "minimum": 0}
+        one = natural.schema()
         side = {"anyOf": [one, EXPRESSION]}
         pair = {"type": "array", "items": side, "minItems": 2, "maxItems": 2}
         items = {"anyOf": [one, pair, EXPRESSION]}

@@ -20,7 +20,7 @@ SUFFIXES = {
     "TiB": 2**40,
 }
 
-_FORM = re.compile(r"(~?)([0-9]{1,30})(?:\.([0-9]{1,30}))?(k|M|G|T|KiB|MiB|GiB|TiB)?")
+FORM = re.compile(r"(~?)([0-9]{1,30})(?:\.([0-9]{1,30}))?(k|M|G|T|KiB|MiB|GiB|TiB)?")
 
 
 class Quantity(NamedTuple):
@@ -50,7 +50,7 @@ class Quantity(NamedTuple):
 
 def parse(text: str) -> Quantity | None:
     """The number that the text stands for, None if it is not one."""
-    found = _FORM.fullmatch(text)
+    found = FORM.fullmatch(text)
     if not found:
         return None
     about, whole, fraction, suffix = found.groups(default="")

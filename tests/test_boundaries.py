@@ -73,7 +73,7 @@ ALLOWED = {
     "catalogue": {"analysis", "builder", "graph", "layer", "pipeline", "source"},
     "pipeline": {"analysis", "graph", "layer", "problem", "source"}
     | {"builder", "document", "expect", "reader", "spec"},
-    "expect": {"analysis", "document", "problem", "quantity", "suggest"},
+    "expect": {"analysis", "document", "layer", "problem", "quantity", "suggest"},
     "analysis": {"graph", "layer", "window", "problem", "quantity"},
     "render": {
         "analysis",
@@ -108,6 +108,8 @@ ALLOWED = {
         "problem",
     }
     | {"language", "source", "spec", "suggest", "window"},
+    "schema": {"argument", "layer", "layers", "lint", "quantity", "render"}
+    | {"corrections", "expect", "forms", "reader"},
     "cli": None,  # the command line may import everything
 }
 
@@ -134,6 +136,7 @@ COMMANDS = {
     "sizes": (["sizes", "lenet5", "--symbolic"], {"numpy", "rich"}),
     "sizes json": (["sizes", "lenet5", "--format", "json"], {"numpy", "rich"}),
     "layer": (["layer", "AvgPool2d", "3", "--input", "3x9x9"], {"numpy", "rich"}),
+    "schema": (["schema"], {"numpy", "rich", "cnncalc.engine"}),
     "help": (["--help"], {"numpy", "rich", "yaml"}),
     "fields": (["receptive-field", "lenet5"], {"numpy", "rich", "PIL"}),
     "fields json": (["receptive-field", "lenet5", "--format", "json"], {"numpy", "rich", "PIL"}),

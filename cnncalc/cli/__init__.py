@@ -23,6 +23,7 @@ COMMANDS = {
     "check-gradients": "Prove every backward rule of a network",
     "lint": "Check specs for mistakes; for CI",
     "rules": "List what lint looks for",
+    "schema": "A JSON Schema of specs, for completion and help in editors",
     "specs": "List, filter and sort the networks that are shipped with cnncalc",
     "explain": "The manual page of a layer type or a lint rule",
     "sizes": "Which input sizes a network accepts, and what breaks at others",

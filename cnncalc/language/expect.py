@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from cnncalc import quantity
 from cnncalc.analysis.receptive_field import Field
-from cnncalc.analysis.report import TOTALS, Check, Report, Row
+from cnncalc.analysis.report import Check, Report, Row, Totals
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
+from cnncalc.layer import BackwardMacs
 from cnncalc.problem import Problem, Span
 from cnncalc.suggest import did_you_mean
 
+TOTALS = tuple(field.name for field in fields(Totals))
 LAYER_KEYS = ("shape", "stride", "receptive_field", "params", "macs")
+EXPECT_KEYS = (*TOTALS, "output", "outputs", "receptive_field", "layers")
+BUDGET_KEYS = (*(total for total in TOTALS if total != "backward_macs"), "receptive_field")
+BACKWARD_KEYS = BackwardMacs._fields
+BOUNDS = ("min", "max")
 
 
 class Checked(NamedTuple):
@@ -69,8 +76,7 @@ class _Checker:
             elif key.text in TOTALS:
                 self.compare(key.text, node, _single(getattr(self.report.totals, key.text)))
             else:
-                known = (*TOTALS, "output", "outputs", "receptive_field", "layers")
-                self.unknown(key, known)
+                self.unknown(key, EXPECT_KEYS)
 
     def unknown(self, key: Scalar, known: Iterable[str]) -> None:
         known = tuple(known)
@@ -82,11 +88,11 @@ class _Checker:
     def backward(self, node: Node) -> None:
         computed = self.report.totals.backward_macs
         for key, one in self.entries(node, "backward_macs"):
-            if key.text in ("input", "weight"):
+            if key.text in BACKWARD_KEYS:
                 value = None if computed is None else getattr(computed, key.text)
                 self.compare(f"backward_macs.{key.text}", one, _single(value))
             else:
-                self.unknown(key, ("input", "weight"))
+                self.unknown(key, BACKWARD_KEYS)
 
     def entries(self, node: Node, what: str) -> tuple[tuple[Scalar, Node], ...]:
         if isinstance(node, Mapping):
@@ -171,10 +177,10 @@ class _Checker:
         for key, node in mapping.entries:
             if key.text == "receptive_field":
                 values = _sizes(self.report.field)
-            elif key.text in TOTALS and key.text != "backward_macs":
+            elif key.text in BUDGET_KEYS:
                 values = _single(getattr(self.report.totals, key.text))
             else:
-                self.unknown(key, (*TOTALS, "receptive_field"))
+                self.unknown(key, BUDGET_KEYS)
                 continue
             for bound, one in self.bounds(node):
                 self.limit(key.text, bound, one, values)
@@ -184,10 +190,10 @@ class _Checker:
             yield "max", node
             return
         for key, one in node.entries:
-            if key.text in ("min", "max"):
+            if key.text in BOUNDS:
                 yield key.text, one
             else:
-                self.unknown(key, ("min", "max"))
+                self.unknown(key, BOUNDS)
 
     def limit(self, key: str, bound: str, node: Node, values: tuple[Any, ...] | None) -> None:
         wanted = self.quantity(node, key)

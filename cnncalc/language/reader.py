@@ -22,6 +22,10 @@ FILE_KEYS = (
     *("layers", "heads", "outputs", "loss", "expect", "budget", "variants", "lint"),
 )
 
+BLOCK_KEYS = ("inputs", "args", "vars", "layers")
+HEAD_KEYS = ("from", "train_only", "layers")
+VARIANT_KEYS = ("set", "expect", "budget")
+
 NEEDED = {
     "cnncalc": "'cnncalc: 1' for the version of the grammar",
     "input": "the shape of one image as 'input: [3, 224, 224]'",
@@ -166,7 +170,7 @@ class _FileReader(ItemReader):
         return self.mapping(body, what, help)
 
     def block(self, name: Scalar, node: Mapping) -> Block:
-        keys = self.keys(node, ("inputs", "args", "vars", "layers"), f"block {name.text}")
+        keys = self.keys(node, BLOCK_KEYS, f"block {name.text}")
         if "layers" not in keys:
             self.report("CNN005", f"block {name.text} has no 'layers'", name.span)
         return Block(
@@ -191,7 +195,7 @@ class _FileReader(ItemReader):
     def head(self, name: Scalar, node: Node) -> Head:
         self.identifier(name, "head")
         given = self.mapping(node, f"head {name.text}") or Mapping((), name.span)
-        keys = self.keys(given, ("from", "train_only", "layers"), f"head {name.text}")
+        keys = self.keys(given, HEAD_KEYS, f"head {name.text}")
         source = None
         if "from" not in keys:
             self.report("CNN005", f"head {name.text} has no 'from'", name.span)
@@ -206,7 +210,7 @@ class _FileReader(ItemReader):
         given = self.mapping(node, f"variant {name.text}")
         if given is None:
             return None
-        keys = self.keys(given, ("set", "expect", "budget"), f"variant {name.text}")
+        keys = self.keys(given, VARIANT_KEYS, f"variant {name.text}")
         return Variant(
             name,
             self.identifiers(self.entries(keys, "set"), "variable"),

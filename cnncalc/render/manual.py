@@ -33,6 +33,14 @@ def markdown(layer_type: type[Layer]) -> str:
     return "\n".join(parts)
 
 
+def accepted(layer_type: type[Layer], name: str) -> str:
+    """What an argument takes, and what it is if it is not written."""
+    kind, default = layer_type.arguments[name]
+    usual = "required" if default is REQUIRED else f"default {_shown(default)}"
+    primary = f", also `{layer_type.__name__}: value`" if name == layer_type.primary else ""
+    return f"{kind.expected(layer_type.rank)} ({usual}{primary})"
+
+
 def overview() -> str:
     """All layer types, a family a paragraph."""
     parts = []
@@ -52,10 +60,8 @@ def _description(layer_type: type[Layer]) -> str:
 
 
 def _arguments(layer_type: type[Layer]) -> Iterator[str]:
-    for name, (kind, default) in layer_type.arguments.items():
-        usual = "required" if default is REQUIRED else f"default {_shown(default)}"
-        primary = f", also `{layer_type.__name__}: value`" if name == layer_type.primary else ""
-        yield f"{name}: {kind.expected(layer_type.rank)} ({usual}{primary})"
+    for name in layer_type.arguments:
+        yield f"{name}: {accepted(layer_type, name)}"
     for name in layer_type.ignored:
         yield f"{name}: accepted and ignored"
 
