@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from cnncalc import quantity
 from cnncalc.analysis.receptive_field import Field
-from cnncalc.analysis.report import Check, Report, Row, Totals
+from cnncalc.analysis.report import TOTALS, Check, Report, Row
 from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.layer import BackwardMacs
 from cnncalc.problem import Problem, Span
 from cnncalc.suggest import did_you_mean
 
-TOTALS = tuple(field.name for field in fields(Totals))
 LAYER_KEYS = ("shape", "stride", "receptive_field", "params", "macs")
 EXPECT_KEYS = (*TOTALS, "output", "outputs", "receptive_field", "layers")
 BUDGET_KEYS = (*(total for total in TOTALS if total != "backward_macs"), "receptive_field")
