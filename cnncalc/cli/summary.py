@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import click
@@ -30,9 +32,28 @@ def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> t
     return chosen
 
 
+def _sparsity(ctx: click.Context, param: click.Parameter, value: str | None) -> Fraction | None:
+    """Read `--sparsity`; click's callback."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", value):
+        raise click.BadParameter(f"'{value}' is not a share such as 90% or 0.9", ctx, param)
+    share = Fraction(value.rstrip("%")) / (100 if value.endswith("%") else 1)
+    if share >= 1:
+        help = f"; write {value}%" if not value.endswith("%") and share < 100 else ""
+        raise click.BadParameter(f"'{value}' must be below 100%{help}", ctx, param)
+    return share
+
+
 @click.command()
 @options.network
 @options.sizing
+@click.option(
+    "--sparsity",
+    callback=_sparsity,
+    metavar="90%",
+    help="Give the size of the model with that share of its weights pruned.",
+)
 @click.option(
     "--memory", type=options.Bytes(), metavar="24GiB", help="Give the largest batch that fits."
 )
@@ -69,6 +90,7 @@ def command(
     device: Device | None,
     images: int | None,
     memory: int | None,
+    sparsity: Fraction | None,
     form: str,
     output: str | None,
     **view: Any,
@@ -85,6 +107,7 @@ def command(
     cnncalc summary resnet50 --sort macs --top 10
     cnncalc summary mobilenet_v2 --variant mobilenet_v2_x0_5
     cnncalc summary resnet50 --device 12TFLOPS,900GB/s --images 1M
+    cnncalc summary resnet50 --dtype int8 --sparsity 90%
     cnncalc summary net.yaml --format json --output report.json
     """
     if device is None and (
@@ -92,6 +115,7 @@ def command(
     ):
         options.fail("times need a device", "write --device 12TFLOPS or --device 12TFLOPS,900GB/s")
     size = options.make_sizing(batch, dtype, optimizer, device, images, memory)
+    size = size._replace(sparsity=sparsity)
     loaded = {}
     reports = []
     for spec in specs:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cnncalc.analysis.device import bounds, network_time
 from cnncalc.analysis.report import Check, Report, Sizing
+from cnncalc.analysis.storage import Storage, storage, type_of_others, wanted
 from cnncalc.render.text import count, duration, rounded, shape, size
 
 CONVENTION = (
@@ -39,6 +40,7 @@ def figures(report: Report, counting: str = "pytorch") -> Iterator[tuple[str, st
     )
     yield "depth", f"{count(totals.depth)} layers with MACs on the longest path"
     yield "model size", _size(report)
+    yield from _stored(report)
     batch = f"batch {sizing.batch}"
     best = totals.peak_inference_bytes_best_order
     order = f" (best order found {size(best)})" if best != totals.peak_inference_bytes else ""
@@ -119,6 +121,46 @@ def _size(report: Report) -> str:
     totals, dtype = report.totals, report.sizing.dtype
     stored = f"{size(totals.param_bytes)} of params and buffers in {dtype}"
     return stored if dtype == "float32" else f"{stored} ({size(totals.size_bytes)} in float32)"
+
+
+def _stored(report: Report) -> Iterator[tuple[str, str]]:
+    """What is stored of pruned or quantised weights, and what that leaves out."""
+    if not wanted(report.sizing):
+        return
+    found = storage(report.rows, report.sizing)
+    if found is None:
+        yield "stored", "?"
+        return
+    others = f"{count(found.others)} biases, params of norms and buffers"
+    smaller = f", {_factor(report.totals.size_bytes, found.bytes)} smaller than all in float32"
+    yield (
+        "stored",
+        f"{size(found.bytes)}{smaller}: {_kept(found)} in {report.sizing.dtype}, "
+        f"{others} in {type_of_others(report.sizing)}",
+    )
+    yield "not in it", _left_out(found, report.sizing)
+
+
+def _factor(before: int | None, after: int) -> str:
+    return f"{before / after:.3g} times" if before and after else "?"
+
+
+def _kept(found: Storage) -> str:
+    part = "" if found.kept == found.weights else f" of {count(found.weights)}"
+    return f"{count(found.kept)}{part} weights"
+
+
+def _left_out(found: Storage, sizing: Sizing) -> str:
+    """What a file needs beside the numbers."""
+    parts = []
+    if sizing.sparsity is not None:
+        parts.append(
+            f"which weights are kept: {size(found.bitmap_bytes)} as a bitmap, "
+            f"{size(found.csr_bytes)} as CSR with 32-bit indices"
+        )
+    if "float" not in sizing.dtype:
+        parts.append("scales and zero points of quantisation")
+    return "; ".join(parts)
 
 
 def _pytorch(report: Report) -> Iterator[tuple[str, str]]:
