@@ -17,6 +17,7 @@ from cnncalc.suggest import did_you_mean
 COMMANDS = {
     "summary": "Shapes, params, MACs and memory of every layer",
     "compare": "Networks side by side, relative to the first",
+    "diff": "What changed from one spec to another, layer by layer; for reviews",
     "receptive-field": "What part of the input each unit of a layer sees",
     "verify": "Prove the numbers of a summary by running the network",
     "run": "Run a network on arrays, from .npz files to .npz files",

@@ -163,6 +163,14 @@ def sizing(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="12TFLOPS[,900GB/s]",
             help="Give times on a device of so many operations (FLOPS or MACS) and bytes a second.",
         ),
+    ):
+        function = option(function)
+    return memory_sizing(function)
+
+
+def memory_sizing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that sizes in bytes depend on."""
+    for option in (
         click.option(
             "--optimizer",
             type=click.Choice(list(OPTIMIZER_COPIES)),

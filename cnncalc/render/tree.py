@@ -92,15 +92,15 @@ def label(row: Row) -> str:
 
 def layer_label(layer: Layer) -> str:
     """The type with the arguments that differ from their defaults."""
-    parts = [f"{key}={_value(value)}" for key, value in written_arguments(layer).items()]
+    parts = [f"{key}={value_text(value)}" for key, value in written_arguments(layer).items()]
     name = type(layer).__name__
     return f"{name}({', '.join(parts)})" if parts else name
 
 
-def _value(value: object) -> str:
+def value_text(value: object) -> str:
     """A value with equal axes written once."""
     if isinstance(value, tuple):
-        pairs = [_value(one) for one in value]
+        pairs = [value_text(one) for one in value]
         return pairs[0] if len(set(pairs)) == 1 else f"[{', '.join(pairs)}]"
     if isinstance(value, float):
         return f"{value:g}"
