@@ -108,7 +108,7 @@ ALLOWED = {
         "problem",
     }
     | {"language", "source", "spec", "suggest", "window"},
-    "schema": {"argument", "layer", "layers", "lint", "quantity", "render"}
+    "schema": {"analysis", "argument", "layer", "layers", "lint", "quantity", "render"}
     | {"corrections", "expect", "forms", "reader"},
     "cli": None,  # the command line may import everything
 }

@@ -330,6 +330,7 @@ def test_keys_are_those_of_the_language():
     assert set(spec.VARIANT) == set(VARIANT_KEYS)
     assert set(items.KEYS) == {*HEADS, *MODIFIERS}
     assert set(promises.MEANINGS) == {*EXPECT_KEYS, *BUDGET_KEYS}
+    assert promises.MEANINGS["depth"] == "The most layers with MACs on a path."
     assert set(promises.LAYER_MEANINGS) == set(LAYER_KEYS)
     assert set(promises.BACKWARD_MEANINGS) == set(BACKWARD_KEYS)
     assert set(promises.BOUND_MEANINGS) == set(BOUNDS)

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from cnncalc import quantity
+from cnncalc.analysis.report import TOTALS, Totals
 from cnncalc.language.expect import BACKWARD_KEYS, BOUNDS, BUDGET_KEYS, EXPECT_KEYS, LAYER_KEYS
 from cnncalc.schema.forms import Schema, described, either, list_of, mapping, named, some
 
 MEANINGS = {
-    "params": "elements of all parameters, as PyTorch counts; heads included",
-    "trainable": "the params that are not frozen",
-    "frozen": "the params that are frozen",
-    "buffers": "elements that are stored and not trained, such as running means",
-    "params_inference": "the params without train-only heads",
-    "macs": "multiply-adds with a weight, of one image, forward",
-    "flops": "2 x MACs and the elementwise operations, of one image, forward",
-    "backward_macs": "MACs of the backward pass",
-    "depth": "the most layers with MACs on a path",
-    "activation_elements": "elements of all layer outputs of one image",
-    "size_bytes": "params and buffers in float32, as a saved file",
-    "param_bytes": "params and buffers in the data type",
-    "peak_inference_bytes": "most bytes of live tensors in the order of the file, params apart",
-    "peak_inference_bytes_best_order": "the same in the best order",
+    **{total: str(getattr(Totals, total).__doc__) for total in TOTALS},
     "output": "shape of the output, without the batch",
     "outputs": "shapes of several outputs, in their order",
     "receptive_field": "field of the last layer that is not behind a global reduction",
     "layers": "what is promised of single layers, by the names that they are bound to",
-    "training_bytes": "params, gradients, optimizer state and what is kept for backward",
 }
 """What can be promised of a network."""
 
@@ -39,8 +26,8 @@ LAYER_MEANINGS = {
     "shape": "shape of its output, without the batch",
     "stride": "input pixels from one unit to the next; a list where axes differ",
     "receptive_field": "input pixels that a unit sees; a list where axes differ",
-    "params": MEANINGS["params"],
-    "macs": MEANINGS["macs"],
+    "params": "elements of its parameters",
+    "macs": "its MACs of one image",
 }
 """What can be promised of a layer."""
 
