@@ -13,11 +13,11 @@ import click
 
 from cnncalc.cli import options
 from cnncalc.cli.lint_paths import from_root
-from cnncalc.language.builder import Settings
-from cnncalc.lint.check import Checked, check
+from cnncalc.lint.check import Checked
 from cnncalc.lint.codes import ALWAYS, Choice, matching, unknown
 from cnncalc.lint.config import ConfigError, Configs
 from cnncalc.lint.files import Unreadable, find
+from cnncalc.lint.parallel import Job, check_all
 from cnncalc.pipeline import Loaded, load
 from cnncalc.problem import Level
 from cnncalc.render import findings
@@ -132,15 +132,17 @@ def command(
         raise click.exceptions.Exit(2 if failed else 0)
     line = Choice(select or None, extend_select, ignore)
 
-    def check_one(loaded: Loaded) -> Checked:
-        networks = _networks(loaded, dict(assignments), variant)
-        return check(loaded, networks, chosen[loaded.document.file], line)
+    def job(source: Source) -> Job:
+        return Job(source, chosen[source.file], line, dict(assignments), variant)
 
     if how["fix"] or how["diff"]:
-        sources, failed = _mend(sources, lambda one: _visible(check_one(one), view), how, failed)
+        jobs = {one.file: job(one) for one in sources}
+        sources, failed = _mend(
+            sources, lambda one: _visible(jobs[one.document.file].check(one), view), how, failed
+        )
     loaded = [load(one) for one in sources]
     _known(loaded, [name for name, _ in assignments], variant)
-    checked = [check_one(one) for one in loaded]
+    checked = check_all([job(one) for one in sources], loaded)
     _show(checked, view, how)
     levels = (finding.problem.level for one in checked for finding in one.findings)
     failing = any(_reaches(level, view.failing) for level in levels)
@@ -235,20 +237,6 @@ def _known(loaded: Sequence[Loaded], variables: Sequence[str], variant: str | No
     names = {name for spec in specs for name in spec.variants}
     if variant not in (None, "all", *names):
         options.fail(f"no spec has a variant '{variant}'", did_you_mean(str(variant), names))
-
-
-def _networks(loaded: Loaded, variables: dict[str, Any], variant: str | None) -> list[Settings]:
-    """The networks of a file that are checked; options that are about other files are left out."""
-    if loaded.spec is None:
-        return [Settings()]
-    names = {key.text for key, _ in loaded.spec.vars}
-    own = {name: value for name, value in variables.items() if name in names}
-    base = Settings(variables=own, variant=loaded.variant)
-    variants = loaded.spec.variants
-    if variant is not None and variant in variants and not loaded.variant:
-        return [base._replace(variant=variants[variant])]
-    everything = () if loaded.variant or variant not in (None, "all") else variants.values()
-    return [base, *(base._replace(variant=one) for one in everything)]
 
 
 def _visible(checked: Checked, view: View) -> Checked:

@@ -87,8 +87,8 @@ class Choice(NamedTuple):
     select: tuple[str, ...] | None = None
     extend: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: Mapping[str, Level] = MappingProxyType({})
-    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    severity: Mapping[str, Level] = {}
+    options: Mapping[str, Mapping[str, Any]] = {}
 
 
 class Chosen(NamedTuple):
