@@ -92,7 +92,7 @@ ALLOWED = {
         "lint",
     },
     "answers": CONTRACT
-    | {"analysis", "layers", "pipeline"}
+    | {"analysis", "builder", "expression", "graph", "layers", "lint", "pipeline", "scope"}
     | {"document", "items", "spec", "problem"},
     "lint": {
         "analysis",
@@ -130,9 +130,11 @@ COMMANDS = {
     "table": (["summary", "resnet50"], {"numpy"}),
     "lint": (["lint", "resnet50"], {"numpy", "rich", "cnncalc.engine"}),
     "compare": (["compare", "lenet5", "resnet50"], {"numpy", "rich"}),
+    "conventions": (["compare", "--conventions", "lenet5"], {"numpy", "rich"}),
     "specs": (["specs"], {"numpy", "rich"}),
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
+    "explain spec": (["explain", "resnet50"], {"numpy", "rich"}),
     "sizes": (["sizes", "lenet5", "--symbolic"], {"numpy", "rich"}),
     "sizes json": (["sizes", "lenet5", "--format", "json"], {"numpy", "rich"}),
     "layer": (["layer", "AvgPool2d", "3", "--input", "3x9x9"], {"numpy", "rich"}),
