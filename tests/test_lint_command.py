@@ -318,3 +318,92 @@ def test_output_goes_into_a_file():
     assert result.stdout == ""
     assert Path("found.txt").read_text().startswith(LINE)
     assert lint("net.yaml", "--output", "no/such/place").exit_code == 2
+
+
+# ---- named files, as pre-commit passes them
+
+
+def test_named_files_that_are_no_specs_are_passed_over_if_asked_for():
+    write(net=BROKEN, workflow="on: push\n", other="a: [1\n", vendor__net=BROKEN)
+    Path("note.txt").write_text(BROKEN)
+    Path("cnncalc.toml").write_text('exclude = ["vendor"]\n')
+    named = ("net.yaml", "workflow.yaml", "other.yaml", "vendor/net.yaml", "note.txt")
+    assert shown("--force-exclude", *named) == ["net.yaml"]
+    assert shown(*named) == list(named)
+    result = lint("--force-exclude", *named, "--format", "concise")
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == "1 error in 1 spec\n"
+    assert lint("--force-exclude", *named[1:]).exit_code == 2
+    assert lint("--force-exclude", "--allow-empty", *named[1:]).exit_code == 0
+
+
+def test_what_is_no_file_is_never_passed_over():
+    result = lint("--force-exclude", "lenet5", "-", "--show-files", input="on: push\n")
+    bundled, stdin = result.stdout.splitlines()
+    assert (Path(bundled).name, stdin) == ("lenet5.yaml", "<stdin>")
+    result = lint("--force-exclude", "--allow-empty", "missing.yaml")
+    assert result.exit_code == 2
+    assert "'missing.yaml'" in result.stderr
+
+
+# ---- files that cannot be read or written
+
+
+@pytest.mark.parametrize("option", [[], ["--fix"], ["--force-exclude"]])
+def test_names_that_no_file_can_have(option):
+    write(net=BROKEN)
+    result = lint("a" * 5000, "net.yaml/x", "", "net.yaml", "--format", "concise", *option)
+    assert result.stdout.startswith("net.yaml:3:11: error CNN101")
+    assert result.stderr.count("Error: ") == 3
+    assert result.exit_code == 2
+
+
+def test_an_unreadable_file_hides_no_other(monkeypatch):
+    write(a=BROKEN, b=BROKEN, c=BROKEN)
+    opened = Path.open
+
+    def refuse(path, *arguments, **options):
+        if path.name == "b.yaml":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    for named in ([], ["a.yaml", "b.yaml", "c.yaml"]):
+        result = lint(*named, "--format", "concise")
+        assert [line[:6] for line in result.stdout.splitlines()] == ["a.yaml", "c.yaml"]
+        assert "cannot read 'b.yaml': permission denied" in result.stderr
+        assert result.exit_code == 2
+
+
+def test_what_a_file_may_hold_instead_of_a_spec():
+    Path("binary.yaml").write_bytes(bytes(range(256)))
+    Path("utf16.yaml").write_text(GOOD, encoding="utf-16")
+    Path("empty.yaml").write_text("")
+    Path("large.yaml").write_text("# much\n" * 200_000)
+    write(net=BROKEN)
+    names = ["binary.yaml", "utf16.yaml", "empty.yaml", "large.yaml", "net.yaml"]
+    lines = concise(*names)
+    assert [line.partition(":")[0] for line in lines] == names
+    assert lint(*names).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--unsafe-fixes"], "--unsafe-fixes goes with --fix or --diff"),
+        (["--fix", "--variant", "fits"], "leave --set and --variant out"),
+        (["--diff", "--set", "stride=3"], "leave --set and --variant out"),
+        (["--diff", "--format", "json"], "--diff is text"),
+        (["--statistics", "--format", "sarif"], "--statistics is text"),
+        (["--ignore", "CNN0"], "'CNN0' is always reported"),
+        (["--fail-on", "info", "--min-severity", "error"], "is below --min-severity"),
+        (["--format", "yaml"], "'yaml' is not one of"),
+    ],
+)
+def test_options_that_contradict_each_other(arguments, said):
+    write(net=DROPS)
+    result = lint("net.yaml", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+    assert Path("net.yaml").read_text() == DROPS

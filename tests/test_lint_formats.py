@@ -1,8 +1,9 @@
 """The formats of findings for CI systems, against their schemas and their rules."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 import jsonschema
@@ -88,10 +89,82 @@ def test_github():
     assert "title=CNN901 unused-suppression" in lint("github").stdout
 
 
+def understood(line):
+    """A workflow command as GitHub's runner reads it (ActionCommand.TryParseV2)."""
+    command, _, message = line.removeprefix("::").partition("::")
+    name, _, properties = command.partition(" ")
+    pairs = dict(one.split("=", 1) for one in properties.split(","))
+    plain = {
+        key: unescaped(value, {**DATA, "%3A": ":", "%2C": ","}) for key, value in pairs.items()
+    }
+    return name, plain, unescaped(message, DATA)
+
+
+DATA = {"%0D": "\r", "%0A": "\n", "%25": "%"}
+
+
+def unescaped(text, marks):
+    return re.sub("|".join(marks), lambda found: marks[found[0]], text)
+
+
 def test_what_github_would_read_as_its_own_is_escaped():
-    path = Path("100%,a:b.yaml")
-    path.write_text(NET)
-    assert lint("github", str(path)).stdout.startswith("::warning file=100%25%2Ca%3Ab.yaml,line=7")
+    Path("100%,a:b.yaml").write_text(NET.replace("- Linear: 4", "- '50%0A, ::x:'"))
+    *_, line = lint("github", "100%,a:b.yaml").stdout.splitlines()
+    name, properties, message = understood(line)
+    assert (name, properties["file"]) == ("error", "100%,a:b.yaml")
+    assert properties["title"] == "CNN002 unknown-name"
+    assert message.startswith("'50%0A, ::x:' is not a layer or block")
+
+
+def test_github_takes_columns_of_one_line_only():
+    Path("net.yaml").write_text("cnncalc: 1\ninput: [3,\n  no]\nlayers: [{ReLU: [\n1]}]\n")
+    lines = [understood(line)[1] for line in lint("github", "net.yaml").stdout.splitlines()]
+    assert [(one["line"], one["endLine"]) for one in lines] == [("2", "3"), ("3", "3"), ("4", "5")]
+    assert [{"col", "endColumn"} & set(one) for one in lines] == [
+        set(),
+        {"col", "endColumn"},
+        set(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("github", "at a b/nét.yaml:9:5"),
+        ("sarif", "a%20b/n%C3%A9t.yaml"),
+        ("gitlab", json.dumps("a b/nét.yaml")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("git", "workspace"),
+    [
+        (True, {}),
+        (False, {"GITHUB_WORKSPACE": "."}),
+        (False, {"CI_PROJECT_DIR": "."}),
+        (True, {"GITHUB_WORKSPACE": ".."}),  # checked out into a folder of the workspace
+    ],
+)
+def test_code_hosts_get_paths_from_the_root_of_the_repository(
+    form, shown, git, workspace, monkeypatch, tmp_path
+):
+    if git:
+        Path(".git").mkdir()
+    env = {"GITHUB_WORKSPACE": None, "CI_PROJECT_DIR": None}
+    env |= {name: str((tmp_path / place).resolve()) for name, place in workspace.items()}
+    whole = lint(form, "a b", "good.yaml", env=env).stdout
+    assert shown in whole
+    monkeypatch.chdir("a b")
+    assert lint(form, ".", "../good.yaml", env=env).stdout == whole
+    assert lint(form, str(tmp_path / "a b"), "../good.yaml", env=env).stdout == whole
+
+
+@pytest.mark.parametrize("form", ["github", "gitlab"])
+def test_a_file_outside_the_repository_keeps_its_path(form, monkeypatch, tmp_path):
+    monkeypatch.chdir("a b")
+    Path(".git").mkdir()
+    Path("../bad.yaml").write_text("cnncalc: [")
+    found = lint(form, "../bad.yaml", env={"GITHUB_WORKSPACE": str(tmp_path / "a b")}).stdout
+    assert "../bad.yaml" in found
 
 
 def test_the_page_of_a_github_step():
@@ -100,8 +173,31 @@ def test_the_page_of_a_github_step():
     assert result.exit_code == 1
     lines = Path("page.md").read_text(encoding="utf-8").splitlines()
     assert lines[:2] == ["before", "### cnncalc lint: 1 error, 1 warning in 2 specs"]
-    assert lines[5].startswith("| `a b/nét.yaml:7:59` | warning | CNN202 input-rows-dropped | the")
+    assert lines[5].startswith("| `a b/nét.yaml:7:59` | warning | CNN202 input-rows-dropped | `the")
     assert lint("github", env={"GITHUB_STEP_SUMMARY": "no/such/page"}).exit_code == 2
+
+
+def page(*arguments):
+    Path("page.md").unlink(missing_ok=True)
+    lint("github", *arguments, env={"GITHUB_STEP_SUMMARY": "page.md"})
+    return Path("page.md").read_text(encoding="utf-8")
+
+
+def test_nothing_on_the_page_is_markdown_of_a_spec():
+    Path("net.yaml").write_text(NET.replace("Linear: 4", "'`a` | $x$ <b> @me ``c': 4"))
+    row = page("net.yaml").splitlines()[-1]
+    assert "| ``` '`a` \\| $x$ <b> @me ``c' is neither" in row
+    assert row.endswith(" ``` |")
+
+
+def test_the_page_stays_below_what_github_takes():
+    item = f"  - {'N' * 4000}\n"
+    Path("net.yaml").write_text("cnncalc: 1\ninput: [3]\nlayers:\n" + item * 250)
+    Path("more.yaml").write_text("cnncalc: 1\ninput: [3]\nlayers:\n" + "  - Nonsens\n" * 1250)
+    text = page("net.yaml", "more.yaml")
+    assert len(text.encode()) < 2**18
+    assert text.count("\n| `") == 300
+    assert text.endswith("\n1,200 more\n")
 
 
 def sarif(*arguments):
@@ -122,7 +218,12 @@ def test_sarif():
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == list(codes())
     for rule in rules:
-        assert rule["help"]["text"].startswith(rule["shortDescription"]["text"])
+        short, full, help = (
+            rule[key]["text"] for key in ("shortDescription", "fullDescription", "help")
+        )
+        assert full.startswith(short)
+        assert help.startswith(full)
+        assert len(short) < len(full) < min(1024, len(help))  # as code scanning wants it
     first, second = run["results"]
     assert rules[first["ruleIndex"]]["id"] == first["ruleId"] == "CNN202"
     assert (first["level"], first["occurrenceCount"]) == ("warning", 2)
@@ -165,6 +266,26 @@ def test_junit():
         assert int(suite.get("tests")) == len(suite)
 
 
+# what junit-10.xsd of Jenkins' xUnit plugin has: attributes, with `!` those that must be there
+JUNIT = {
+    "testsuites": "name time tests failures errors",
+    "testsuite": "name! tests! failures! errors! group time skipped timestamp hostname id package "
+    "file log url",
+    "testcase": "name! time classname group",
+    "failure": "type message",
+}
+NESTED = {("testsuites", "testsuite"), ("testsuite", "testcase"), ("testcase", "failure")}
+
+
+def test_junit_has_nothing_that_its_schema_lacks():
+    root = ElementTree.fromstring(lint("junit").stdout)
+    assert {(one.tag, child.tag) for one in root.iter() for child in one} == NESTED
+    for one in root.iter():
+        known = JUNIT[one.tag].split()
+        assert set(one.attrib) <= {name.rstrip("!") for name in known}
+        assert set(one.attrib) >= {name[:-1] for name in known if name[-1] == "!"}
+
+
 def test_junit_of_what_xml_has_no_place_for():
     Path("x&<>.yaml").write_text('cnncalc: 1\nname: "\x1b[0m"\n"<&\x00>": 1\n')
     root = ElementTree.fromstring(lint("junit", "x&<>.yaml").stdout)
@@ -180,7 +301,23 @@ def test_gitlab():
     assert (first["check_name"], first["severity"]) == ("CNN202", "minor")
     assert (second["check_name"], second["severity"]) == ("CNN101", "major")
     assert len({first["fingerprint"], second["fingerprint"]}) == 2
+    assert "line" in first["location"]["positions"]["begin"]  # as GitLab's table has it
+    wanted = {"description", "check_name", "fingerprint", "severity", "location"}
+    assert set(first) == set(second) == wanted
     assert json.loads(lint("gitlab", "good.yaml").stdout) == []
+
+
+@pytest.mark.parametrize("name", ["a b\\c.yaml", "C:\\x\\a b\\c.yaml"])
+def test_paths_of_windows(name, monkeypatch):
+    for module in ("gitlab", "sarif"):
+        monkeypatch.setattr(f"cnncalc.render.{module}.PurePath", PureWindowsPath)
+    options = {"input": "cnncalc: [", "env": {"GITHUB_WORKSPACE": None, "CI_PROJECT_DIR": None}}
+    [found] = json.loads(lint("gitlab", "-", "--stdin-filename", name, **options).stdout)
+    assert found["location"]["path"] == name.replace("\\", "/")
+    log = json.loads(lint("sarif", "-", "--stdin-filename", name, **options).stdout)
+    [place] = log["runs"][0]["results"][0]["locations"]
+    uri = place["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri in ("a%20b/c.yaml", "file:///C:/x/a%20b/c.yaml")
 
 
 def fingerprints(text):
@@ -215,6 +352,29 @@ def test_the_path_of_an_item():
     assert Paths(loaded("x: [").document).of(Span("", 1, 1, 1, 1)) == ""
 
 
-@pytest.mark.parametrize("form", ["json", "github", "sarif", "junit", "gitlab"])
+FINDINGS = {
+    "json": lambda text: len(json.loads(text)["findings"]),
+    "github": lambda text: text.count("\n"),
+    "sarif": lambda text: len(json.loads(text)["runs"][0]["results"]),
+    "junit": lambda text: len(list(ElementTree.fromstring(text).iter("failure"))),
+    "gitlab": lambda text: len({one["fingerprint"] for one in json.loads(text)}),
+}
+
+
+@pytest.mark.parametrize("form", FINDINGS)
+def test_ten_thousand_findings(form):
+    Path("net.yaml").write_text("cnncalc: 1\ninput: [3]\nlayers:\n" + "  - Nonsens\n" * 10_000)
+    assert FINDINGS[form](lint(form, "net.yaml").stdout) == 10_000
+
+
+@pytest.mark.parametrize("form", FINDINGS)
+def test_a_file_that_cannot_be_read_hides_no_other(form):
+    result = lint(form, "missing.yaml", "a b", "good.yaml")
+    assert FINDINGS[form](result.stdout) == 2
+    assert "'missing.yaml'" in result.stderr
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("form", FINDINGS)
 def test_statistics_are_text(form):
     assert lint(form, "--statistics").exit_code == 2

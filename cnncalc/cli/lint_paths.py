@@ -23,12 +23,16 @@ def from_root(checked: Checked) -> Checked:
 
 
 def _from_root(file: str) -> str:
-    path = Path(file).absolute()
-    path = Path(os.path.normpath(path))  # not resolve: git knows a link by its own name
+    path = _real(file)  # a change of what a link leads to is not shown under the link
     root = next((one for one in path.parents if (one / ".git").exists()), None)
-    places = [root] if root else [Path(os.environ[one]) for one in CHECKOUTS if one in os.environ]
+    given = filter(None, map(os.environ.get, CHECKOUTS))
+    places = [root] if root else list(map(_real, given))
     found = (path.relative_to(one).as_posix() for one in places if path.is_relative_to(one))
     return next(found, file)
+
+
+def _real(path: str) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _moved(finding: Finding, path: str) -> Finding:

@@ -1,6 +1,7 @@
 """Findings as SARIF 2.1.0, which code hosts show beside the lines of a change.
 
-Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
+Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0; GitHub, "SARIF
+support for code scanning", for what it needs beside that.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def _rule(code: Code) -> dict[str, Any]:
         "id": code.code,
         "name": code.name,
         "shortDescription": {"text": code.title},
+        "fullDescription": {"text": code.page.partition("\n\nWhat to do")[0]},
         "help": {"text": code.page, "markdown": code.page},
         "defaultConfiguration": {"enabled": code.default, "level": LEVELS[code.level]},
     }
