@@ -13,10 +13,13 @@ _NAME = re.compile(r"[A-Za-z]\w*")
 
 
 class Formula(NamedTuple):
-    """Sums, products and quotients of names, such as `(N - F + 2*P)/S + 1`, and their values."""
+    """Sums, products and quotients of names, such as `(N - F + 2*P)/S + 1`, and their values.
+
+    The values are numbers; one that is not whole counts as its decimals say.
+    """
 
     text: str
-    values: Mapping[str, int]
+    values: Mapping[str, Any]
 
     @property
     def numbers(self) -> str:
@@ -48,4 +51,4 @@ def _value(node: Any) -> Fraction:
         return found
     if isinstance(node, ast.UnaryOp):
         return Fraction(neg(_value(node.operand)))
-    return Fraction(node.value)
+    return Fraction(str(node.value))

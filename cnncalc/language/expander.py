@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cnncalc.argument import flag, natural
 from cnncalc.graph import Scope
 from cnncalc.language.assembler import MAX_LAYERS, Assembler, FullError
-from cnncalc.language.document import Mapping, Scalar, Sequence
+from cnncalc.language.document import Mapping, Node, Scalar, Sequence
 from cnncalc.language.evaluate import Arguments, Evaluator, Invoked
 from cnncalc.language.expression import UNKNOWN
 from cnncalc.language.instantiate import Instantiator
@@ -345,11 +345,12 @@ def _places(loop: Loop, number: int, context: Context) -> dict[str, Origin]:
     """Where the loop variables of an iteration have their values from."""
     rows = loop.rows
     row = rows.items[number] if isinstance(rows, Sequence) and number < len(rows.items) else rows
-    whole = not isinstance(row, Sequence) or not loop.several or len(row.items) < len(loop.names)
-    cells = [row] * len(loop.names) if whole else row.items
+    cells: tuple[Node, ...] = (row,) * len(loop.names)
+    if loop.several and isinstance(row, Sequence) and len(row.items) == len(cells):
+        cells = row.items
     return {
         name.text: Origin("of the loop", cell.span, context)
-        for name, cell in zip(loop.names, cells, strict=False)
+        for name, cell in zip(loop.names, cells, strict=True)
     }
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "evaluate",
     "integer",
     "is_expression",
+    "places",
     "references",
     "tensors",
 ]
@@ -81,12 +82,21 @@ def evaluate(text: str, environment: Environment) -> Value:
 
 def references(text: str) -> frozenset[str]:
     """The names of the variables that an expression reads; raises ExpressionError."""
+    return frozenset(name for name, _, _ in places(text))
+
+
+def places(text: str) -> tuple[tuple[str, int, int], ...]:
+    """The variables that an expression reads, each with its characters, in their order.
+
+    Raises ExpressionError.
+    """
     nodes = list(ast.walk(read(text)))
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     others = {id(call.func) for call in calls}
     others |= {id(call.args[0]) for call in calls if function_name(call) in TENSOR_FUNCTIONS}
-    names = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in others}
-    return frozenset(names - CONSTANTS.keys())
+    names = [node for node in nodes if isinstance(node, ast.Name) and id(node) not in others]
+    found = ((node.id, *place(text, node)) for node in names if node.id not in CONSTANTS)
+    return tuple(sorted(found, key=lambda one: one[1]))
 
 
 def tensors(text: str) -> frozenset[str]:

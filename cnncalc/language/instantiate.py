@@ -13,7 +13,6 @@ from cnncalc.language.document import parse, plain
 from cnncalc.language.evaluate import Argument, Arguments, Evaluator, hint
 from cnncalc.language.expression import UNKNOWN
 from cnncalc.language.keras import argument_help, argument_twin, type_help, type_twin
-from cnncalc.language.scope import Origin
 from cnncalc.layer import Layer, LayerError, required
 from cnncalc.suggest import did_you_mean, nearest
 
@@ -186,22 +185,19 @@ class Instantiator:
         lacking = []
         for key, default in block.args:
             if key.text in written:
-                inside.names[key.text] = written[key.text].value
-                argument = f"argument of {block.name.text}"
-                inside.origins[key.text] = Origin(argument, written[key.text].span, caller)
+                value, span, _ = written[key.text]
+                inside.bind(key.text, value, f"argument of {block.name.text}", span, caller)
             elif getattr(default, "value", None) != "required":
-                inside.names[key.text] = self.evaluator.value(default, inside)
-                what = f"default of {block.name.text}"
-                inside.origins[key.text] = Origin(what, default.span, inside)
+                value, what = self.evaluator.value(default, inside), f"default of {block.name.text}"
+                inside.bind(key.text, value, what, default.span, inside)
             else:
                 inside.names[key.text] = UNKNOWN
                 lacking.append(key)
         if lacking and not guessed:
             self.lacking(lacking, name, caller)
         for key, node in block.vars:
-            inside.names[key.text] = self.evaluator.value(node, inside)
-            what = f"variable of {block.name.text}"
-            inside.origins[key.text] = Origin(what, node.span, inside)
+            value, what = self.evaluator.value(node, inside), f"variable of {block.name.text}"
+            inside.bind(key.text, value, what, node.span, inside)
 
     def block_arguments(
         self, block: Block, name: Scalar, given: Arguments, caller: Context

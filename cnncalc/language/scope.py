@@ -82,11 +82,15 @@ class Tensors:
 
 
 class Origin(NamedTuple):
-    """Where a variable has its value from: what it is, its place, and what is visible there."""
+    """Where a variable has its value from: what it is, its place, and what is visible there.
+
+    `hidden` are the value and the origin of a variable of the same name that was visible before.
+    """
 
     what: str
     span: Span
     context: Context
+    hidden: tuple[Any, Origin | None] | None = None
 
 
 class Context(NamedTuple):
@@ -116,6 +120,12 @@ class Context(NamedTuple):
     def inside(self, scope: Scope | None, **changes: Any) -> Context:
         """The context one level further in."""
         return self._replace(scope=scope, depth=self.depth + 1, **changes)
+
+    def bind(self, name: str, value: Any, what: str, span: Span, seen: Context) -> None:
+        """Make a variable visible here, of which `seen` says what its value was made from."""
+        hidden = (self.names[name], self.origins.get(name)) if name in self.names else None
+        self.names[name] = value
+        self.origins[name] = Origin(what, span, seen, hidden)
 
     def at_top(self) -> Context:
         """Where only the file's variables are visible, as for `defaults`."""

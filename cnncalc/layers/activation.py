@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, OneOf, argument, number, positive
+from cnncalc.formula import Formula
 from cnncalc.kernels.blocks import memory_for, on_blocks
 from cnncalc.kernels.mode import Array, Finish, Mode, Wants
 from cnncalc.kernels.smooth import (
@@ -581,6 +582,10 @@ class Maxout(Activation):
     def infer(self, x: Shape) -> Shape:
         divides(self.pieces, x[0], "input channels", "pieces")
         return x[0] // self.pieces, *x[1:]
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        channels = Formula("C/pieces", {"C": x[0], "pieces": self.pieces})
+        return channels, *(None for _ in x[1:])
 
     def elementwise_flops(self, x: Shape) -> int:
         return (self.pieces - 1) * prod(self.infer(x))

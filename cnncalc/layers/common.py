@@ -116,6 +116,13 @@ def kernel_names(kernel: tuple[int, ...]) -> dict[str, int]:
     return {f"F_{letter}": f for letter, f in zip("dhw"[-len(kernel) :], kernel, strict=True)}
 
 
+def element_names(shape: Shape) -> dict[str, int]:
+    """The sizes of an output by name: C, H_out and W_out, or features."""
+    if len(shape) == 1:
+        return {"features": shape[0]}
+    return {"C": shape[0]} | size_names(shape[1:], "_out")
+
+
 def size_names(sizes: tuple[int, ...], suffix: str = "") -> dict[str, int]:
     """The spatial sizes of a map by name: H and W."""
     letters = "L" if len(sizes) == 1 else "DHW"[-len(sizes) :]

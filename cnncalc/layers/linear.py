@@ -56,6 +56,10 @@ class Linear(Layer):
         same(self.in_features, x[-1], "in_features")
         return *x[:-1], self.out_features
 
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        units = Formula("out_features", {"out_features": self.out_features})
+        return *(None for _ in x[:-1]), units
+
     def count_formulas(self, x: Shape) -> dict[str, Formula]:
         positions = prod(x[:-1])
         values = {"F": x[-1], "out_features": self.out_features, "positions": positions}

@@ -10,11 +10,12 @@ from typing import Any
 
 from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, argument, number
+from cnncalc.formula import Formula
 from cnncalc.kernels.blocks import Block, broadcasting, memory_for, on_blocks
 from cnncalc.kernels.mode import Array, Finish, Mode, Region, Wants
 from cnncalc.kernels.statistics import summed_to
 from cnncalc.layer import SAVES_NOTHING, Example, Layer, LayerError, Saved, Shape, saves
-from cnncalc.layers.common import axis_of
+from cnncalc.layers.common import axis_of, element_names
 from cnncalc.window import POINT, Reach, Whole, Window, pointwise
 
 NAMES = {
@@ -51,6 +52,15 @@ class Merge(Layer, abstract=True):
 
     def elementwise_flops(self, *xs: Shape) -> int:
         return (len(xs) - 1) * prod(self.infer(*xs))
+
+    def count_formulas(self, *xs: Shape) -> dict[str, Formula]:
+        out = self.infer(*xs)
+        if not 1 <= len(out) <= 4 or not self.flops(*xs):
+            return {}
+        sizes = element_names(out)
+        each = self.flops(*xs) // ((len(xs) - 1) * prod(out))
+        text = "*".join(["(inputs - 1)", *sizes] if each == 1 else [f"{each}*(inputs - 1)", *sizes])
+        return {"flops": Formula(text, sizes | {"inputs": len(xs)})}
 
     def saved(self, *xs: Shape) -> tuple[Saved, ...]:
         return SAVES_NOTHING
@@ -287,6 +297,13 @@ class Concat(Merge):
                 rule = f"equal sizes in all axes but dim {joined + 1}"
                 raise disagree(self, rule, (0, i), xs, axes)
         return *first[:joined], sum(x[joined] for x in xs), *first[joined + 1 :]
+
+    def shape_formulas(self, *xs: Shape) -> tuple[Formula | None, ...]:
+        joined = axis_of(self.dim, xs[0])
+        letter = "N" if joined else "C"
+        sizes = {f"{letter}_{number}": x[joined] for number, x in enumerate(xs, 1)}
+        total = Formula(" + ".join(sizes), sizes)
+        return tuple(total if axis == joined else None for axis in range(len(xs[0])))
 
     def elementwise_flops(self, *xs: Shape) -> int:
         return 0

@@ -432,6 +432,12 @@ class AdaptivePoolNd(Layer, abstract=True):
         check_rank(self, x)
         return x[0], *(n if m is None else m for n, m in zip(x[1:], self.output_size, strict=True))
 
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        return None, *(
+            Formula("N", {"N": n}) if m is None else Formula("output_size", {"output_size": m})
+            for n, m in zip(x[1:], self.output_size, strict=True)
+        )
+
     def assume(self, x: Shape) -> Shape | None:
         sizes = [1 if m is None else m for m in self.output_size]
         return (x[0], *sizes)

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Number, OneOf, OneOrList, Optional, argument, flag, positive
+from cnncalc.formula import Formula
 from cnncalc.kernels import resampling
 from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.layer import Example, LayerError, Shape
@@ -79,6 +80,16 @@ class Upsample(Moving):
                     argument="scale_factor",
                 )
         return x[0], *sizes
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        if self.size is not None:
+            sizes = per_axis(self.size, x, "size")
+            return None, *(Formula("size", {"size": size}) for size in sizes)
+        scales = per_axis(self.scale_factor, x, "scale_factor")
+        return None, *(
+            Formula("N*scale_factor", {"N": n, "scale_factor": scale})
+            for n, scale in zip(x[1:], map(_whole, scales), strict=True)
+        )
 
     def _check_mode(self, x: Shape) -> None:
         rank = MODES.get(self.mode)
@@ -159,6 +170,11 @@ class Upsample(Moving):
         return dy, {}
 
 
+def _whole(scale: float) -> float:
+    """A factor without a point where it needs none."""
+    return int(scale) if scale == int(scale) else scale
+
+
 class PixelShuffle(Moving):
     """Channels become pixels: (C, H, W) to (C / r^2, H r, W r), r = upscale_factor.
 
@@ -181,6 +197,11 @@ class PixelShuffle(Moving):
                 help=f"give the layer before it {-(-x[0] // r**2) * r**2} channels",
             )
         return x[0] // r**2, x[1] * r, x[2] * r
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        r = self.upscale_factor
+        sides = (Formula("N*r", {"N": n, "r": r}) for n in x[1:])
+        return Formula("C/(r*r)", {"C": x[0], "r": r}), *sides
 
     def window(self, x: Shape) -> Window:
         return tuple(Resized(n, n * self.upscale_factor) for n in x[1:])
@@ -231,6 +252,11 @@ class PixelUnshuffle(Moving):
                     help=f"crop it to {n // r * r} or pad it to {-(-n // r) * r}",
                 )
         return x[0] * r**2, x[1] // r, x[2] // r
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        r = self.downscale_factor
+        sides = (Formula("N/r", {"N": n, "r": r}) for n in x[1:])
+        return Formula("C*r*r", {"C": x[0], "r": r}), *sides
 
     def assume(self, x: Shape) -> Shape | None:
         r = self.downscale_factor

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnncalc import lazy_numpy as np
 from cnncalc.argument import LARGEST, Integer, ListOf, OneOrList, Pair, argument, positive
+from cnncalc.formula import Formula
 from cnncalc.kernels.mode import Array, Mode, Wants
 from cnncalc.kernels.padding import padded, padded_gradient
 from cnncalc.layer import Example, LayerError, Shape, quoted
@@ -93,6 +94,9 @@ class CenterCrop(Moving):
     def assume(self, x: Shape) -> Shape | None:
         sizes = self.size if isinstance(self.size, tuple) else (self.size,) * (len(x) - 1)
         return (x[0], *sizes) if len(x) > 1 else None
+
+    def shape_formulas(self, x: Shape) -> tuple[Formula | None, ...]:
+        return None, *(Formula("size", {"size": size}) for size in self.infer(x)[1:])
 
     def window(self, x: Shape) -> Window:
         sizes = zip(x[1:], self.infer(x)[1:], strict=True)

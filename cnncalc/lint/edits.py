@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cnncalc.analysis.report import Row
 from cnncalc.graph import Node as Made
-from cnncalc.language.document import Document, Mapping, Node, Scalar, Sequence
+from cnncalc.language.document import Document, Mapping, Node, Scalar, Sequence, source
 from cnncalc.language.expression import is_expression
 from cnncalc.lint.network import Network
 from cnncalc.lint.removal import Entry, entries, removal
@@ -61,7 +61,7 @@ class Edits:
     def items(self) -> dict[Span, Listed]:
         """The items of all lists, by the places of their keys, or of what has none."""
         found: dict[Span, Listed] = {}
-        for node in _walk(self.document.root) if self.document.root else ():
+        for node in walk(self.document.root) if self.document.root else ():
             if isinstance(node, Sequence):
                 for index, one in enumerate(node.items):
                     keys = one.entries if isinstance(one, Mapping) else [(one, one)]
@@ -71,14 +71,11 @@ class Edits:
     def literal(self, span: Span) -> bool:
         """Whether the value of the entry there is written out, without expressions."""
         entry = self.entries.get(span)
-        return entry is not None and not any(_computed(node) for node in _walk(entry.value))
+        return entry is not None and not any(_computed(node) for node in walk(entry.value))
 
     def source(self, span: Span) -> str:
         """The text that stands there."""
-        lines = self.lines[span.line - 1 : span.end_line]
-        lines[-1] = lines[-1][: span.end_column - 1]
-        lines[0] = lines[0][span.column - 1 :]
-        return "\n".join(lines)
+        return source(self.lines, span)
 
     def is_flow(self, node: Node) -> bool:
         """Whether a collection is written in brackets."""
@@ -211,16 +208,16 @@ def tokens(node: Node) -> Iterator[Scalar | str]:
         yield "}"
 
 
-def _walk(node: Node) -> Iterator[Node]:
+def walk(node: Node) -> Iterator[Node]:
     """A node and all in it."""
     yield node
     if isinstance(node, Mapping):
         for key, value in node.entries:
-            yield from _walk(key)
-            yield from _walk(value)
+            yield from walk(key)
+            yield from walk(value)
     elif isinstance(node, Sequence):
         for one in node.items:
-            yield from _walk(one)
+            yield from walk(one)
 
 
 def _computed(node: Node) -> bool:

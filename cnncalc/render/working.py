@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc import __version__
 from cnncalc.quantity import in_bytes
@@ -23,6 +23,22 @@ MOST_PLACES = 4
 """Digits after the point of a share."""
 
 
+class Line(NamedTuple):
+    """Sides that are equal, what is said before and behind them, and how far it is indented."""
+
+    sides: tuple[str, ...]
+    behind: str = ""
+    before: str = ""
+    depth: int = 0
+
+    def __str__(self) -> str:
+        return "  " * self.depth + self.before + " = ".join(self.sides) + self.behind
+
+
+Entry = tuple[str, list[Line]]
+"""A name with its lines."""
+
+
 def text(found: Working) -> str:
     """Every number with its formula, the numbers put in, and the result."""
     lines = [
@@ -30,12 +46,19 @@ def text(found: Working) -> str:
         ("input", [shapes(found.inputs)]),
         ("output", [shapes(found.outputs)]),
         ("", [""]),
-        *_merged((step.name, _step(step)) for step in found.sizes),
-        *((step.name, _step(step)) for step in found.counts),
-        *_grouped("memory", [line for step in found.memory for line in _memory(step)]),
-        *_grouped("window", [": ".join(filter(None, (n, *w))) for n, w in _merged(found.window)]),
     ]
-    return _laid_out(lines)
+    return laid_out([*lines, *((name, list(map(str, one))) for name, one in numbers(found))])
+
+
+def numbers(found: Working) -> Iterator[Entry]:
+    """The numbers of a layer by name, each with its formula; what each axis reads."""
+    yield from _merged((step.name, _step(step)) for step in found.sizes)
+    yield from ((step.name, _step(step)) for step in found.counts)
+    yield from _grouped("memory", (line for step in found.memory for line in _memory(step)))
+    merged = _merged((axis, [Line((), behind=reads)]) for axis, (reads,) in found.window)
+    yield from _grouped(
+        "window", (line._replace(before=f"{axis}: " if axis else "") for axis, (line,) in merged)
+    )
 
 
 def dense_text(found: Dense) -> str:
@@ -50,13 +73,21 @@ def dense_text(found: Dense) -> str:
         ("", [f"{saving(local, shared)} by sharing"]),
         ("", [f"{saving(found.connected, shared)} by both"]),
     ]
-    return _laid_out(lines)
+    return laid_out(lines)
 
 
 def as_json(found: Working, dense: Dense | None = None) -> str:
     """The same as one JSON document, with what the layer saves if that is given."""
-    document: dict[str, Any] = {
-        "cnncalc": __version__,
+    document = {"cnncalc": __version__, **document_of(found)}
+    if dense:
+        counts = {"connected": dense.connected, "local": dense.local, "shared": dense.shared}
+        document["dense"] = counts
+    return json.dumps(document, indent=1) + "\n"
+
+
+def document_of(found: Working) -> dict[str, Any]:
+    """The working of a layer for a JSON document."""
+    return {
         "layer": layer_label(found.layer),
         "inputs": found.inputs,
         "outputs": found.outputs,
@@ -66,24 +97,24 @@ def as_json(found: Working, dense: Dense | None = None) -> str:
         "memory": [_json(step) for step in found.memory],
         "window": [{"axis": axis, "reads": reads} for axis, (reads,) in found.window],
     }
-    if dense:
-        counts = {"connected": dense.connected, "local": dense.local, "shared": dense.shared}
-        document["dense"] = counts
-    return json.dumps(document, indent=1) + "\n"
 
 
 def equation(formula: Formula, value: int | str) -> str:
     """`(N - F)/S + 1 = (7 - 3)/3 + 1 = 2.33, rounded down to 2`."""
-    parts = [formula.text]
+    return str(equal(formula, value))
+
+
+def equal(formula: Formula, value: int | str) -> Line:
+    """The formula, the numbers put in, and what they give."""
+    sides = [formula.text]
     if formula.numbers != formula.text:
-        parts.append(formula.numbers)
+        sides.append(formula.numbers)
     if isinstance(value, str):
-        return " = ".join([*parts, value])
+        return Line((*sides, value))
     if formula.value == value:
-        shown = f"{value:,}"
-        return " = ".join([*parts, shown] if parts[-1] != str(value) else parts)
+        return Line((*sides, f"{value:,}") if sides[-1] != str(value) else tuple(sides))
     way = "down" if value < formula.value else "up"
-    return " = ".join([*parts, decimal(formula.value)]) + f", rounded {way} to {value:,}"
+    return Line((*sides, decimal(formula.value)), f", rounded {way} to {value:,}")
 
 
 def decimal(value: Fraction) -> str:
@@ -108,33 +139,34 @@ def saving(before: int, after: int) -> str:
     return f"{over} % ({fewer} times fewer)"
 
 
-def _step(step: Step) -> list[str]:
+def _step(step: Step) -> list[Line]:
+    line = equal(step.formula, step.value) if step.formula else Line((f"{step.value:,}",))
     unit = f" {step.unit}" if step.unit else ""
-    if step.formula is None:
-        return [f"{step.value:,}{unit}", *step.notes]
-    return [equation(step.formula, step.value) + unit, *step.notes]
+    notes = (Line((), behind=note) for note in step.notes)
+    return [line._replace(behind=line.behind + unit), *notes]
 
 
-def _memory(step: Step) -> Iterator[str]:
+def _memory(step: Step) -> Iterator[Line]:
     if step.value:
         first, *notes = _step(step)
-        yield f"{step.name}: {first}" + (f" ({in_bytes(step.value)})" if step.value > 1023 else "")
+        size = f" ({in_bytes(step.value)})" if step.value > 1023 else ""
+        yield first._replace(before=f"{step.name}: ", behind=first.behind + size)
         yield from notes
 
 
-def _merged(lines: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
+def _merged(lines: Iterable[Entry]) -> Iterator[Entry]:
     """Names with their lines; neighbours that are alike stand together."""
     for shown, alike in groupby(lines, key=itemgetter(1)):
         yield ", ".join(name for name, _ in alike), shown
 
 
-def _grouped(name: str, lines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+def _grouped(name: str, lines: Iterable[Line]) -> Iterator[Entry]:
     found = list(lines)
     if found:
         yield name, found
 
 
-def _laid_out(lines: Sequence[tuple[str, list[str]]]) -> str:
+def laid_out(lines: Sequence[tuple[str, list[str]]]) -> str:
     """Names in a column, with one or more lines each."""
     width = max(len(name) for name, _ in lines) + 2
     shown = []
