@@ -224,8 +224,9 @@ layers:
   - SELU
   - ReLU
   - AvgPool2d: {kernel_size: 3}
-  - AvgPool2d: {kernel_size: [3, 1]}
-  - Linear: {in_features: 3, out_features: 5}
+  - AvgPool2d: {kernel_size: [2, 1]}
+  - Upsample: {scale_factor: [1.5, 2]}
+  - Linear: {in_features: 6, out_features: 5}
 """
 STRUCK = {
     "torchinfo": [
@@ -246,6 +247,7 @@ STRUCK = {
     ],
     "ptflops (pytorch)": [
         "counted as a module, and again as the function that it calls",
+        "factors of upsampling cut to integers",
         "activation not counted, as others are",
     ],
     "ptflops (aten)": [],
@@ -271,13 +273,25 @@ def test_known_errors_with_the_number_of_layers_that_they_strike():
         tool["tool"]: [found["error"] for found in tool["errors"]] for tool in one["tools"]
     } == (STRUCK)
     struck = {found["error"]: found["layers"] for tool in one["tools"] for found in tool["errors"]}
-    assert struck.pop("counted as a module, and again as the function that it calls") == 3
+    assert struck.pop("counted as a module, and again as the function that it calls") == 4
     assert set(struck.values()) == {1}  # of two average poolings, one has a square window
 
 
 def test_layers_without_an_error_are_not_struck():
     found = by_tool(good("- Conv2d: {out_channels: 2, kernel_size: 3}\n- ReLU6\n- Flatten"))
     assert not any(one.errors for one in found.values())
+    pooled = by_tool(good("- AvgPool1d: 3\n- Upsample: {scale_factor: [2]}", input="[4, 9]"))
+    assert [pooled[tool].errors for tool in ("thop (2019)", "torchinfo")] == [(), ()]
+    assert [error for error, _ in pooled["ptflops (pytorch)"].errors] == [
+        "counted as a module, and again as the function that it calls"
+    ]
+
+
+def test_linear_on_positions_is_struck():
+    text = "- Linear: {in_features: 12, out_features: 7}"
+    said = ("Linear counted at one position only", 1)
+    assert said in by_tool(good(text, input="[5, 12]"))["torchinfo"].errors
+    assert said not in by_tool(good(text, input="[12]"))["torchinfo"].errors
 
 
 def test_json_gives_our_numbers_and_multiples_of_them_in_the_same_unit():
@@ -316,6 +330,15 @@ def test_the_table():
     assert all(len(line) <= 70 for line in run("resnet50", "--width", "70").stdout.split("\n"))
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_ratio_that_is_exactly_1_is_shown_so():
+    Path("plain.yaml").write_text(
+        "cnncalc: 1\ninput: [3, 8, 8]\n"
+        "layers: [{Conv2d: {out_channels: 2, kernel_size: 3, bias: false}}]\n"
+    )
+    assert re.search(r"ptflops \(aten\) +1,944 +MACs +1 +54\n", run("plain.yaml").stdout)
+
+
 def test_several_networks_and_variants():
     found = networks("resnet18", "mobilenet_v2", "--variant", "all", code=0)
     assert len(found) > 2
@@ -347,7 +370,8 @@ def test_csv_and_markdown():
     ],
 )
 def test_what_no_tool_has_a_rule_for_is_unknown(layer):
-    Path("odd.yaml").write_text(f"cnncalc: 1\ninput: [3, 8, 8]\nlayers:\n  - {layer}\n")
+    conv = "Conv2d: {out_channels: 2, kernel_size: 3}"
+    Path("odd.yaml").write_text(f"cnncalc: 1\ninput: [3, 8, 8]\nlayers:\n  - {conv}\n  - {layer}\n")
     (one,) = networks("odd.yaml")
     assert one["params"] > 0
     assert {tool["count"] for tool in one["tools"]} == {None}

@@ -139,6 +139,7 @@ def test_the_table_says_what_is_stored_and_what_is_not():
     assert quantised["stored"].startswith("208 B, 16.4 times smaller")
     assert "828 weights in binary" in quantised["stored"]
     assert quantised["not in it"] == "scales and zero points of quantisation"
+    assert lines("--sparsity", "0")["not in it"].startswith("which weights are kept: 104 B")
     pruned = lines("--sparsity", "0.9")
     assert "83 of 828 weights in float32, 26 biases" in pruned["stored"]
     assert "quantisation" not in pruned["not in it"]

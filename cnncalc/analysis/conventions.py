@@ -204,6 +204,16 @@ def _of_mode(maps_only: bool = False, **times: int) -> Rule:
     return rule
 
 
+def _upsampling_twice(one: Seen) -> int:
+    """As a module by its output; as a function by its factors, those of a list cut to integers."""
+    factors: float | tuple[float, ...] | None = one.layer.scale_factor
+    if factors is None:
+        return 2 * prod(one.y)
+    if isinstance(factors, tuple):
+        return prod(one.y) + prod(one.x) * prod(map(int, factors))
+    return prod(one.y) + int(prod(one.x) * factors ** (len(one.x) - 1))
+
+
 def _maps(one: Seen) -> int:
     return prod(one.x) if len(one.x) == 3 else 0
 
@@ -257,6 +267,11 @@ def _square(one: Seen) -> bool:
         return False
     sizes: tuple[int, ...] = one.layer.kernel_size
     return len(set(sizes)) == 1 and sizes[0] != prod(sizes)
+
+
+def _cut_factors(one: Seen) -> bool:
+    factors = getattr(one.layer, "scale_factor", None)
+    return isinstance(factors, tuple) and any(int(factor) != factor for factor in factors)
 
 
 _POOLS = ("MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool")
@@ -368,13 +383,14 @@ CONVENTIONS = (
             "LayerNorm": _inputs(1),
             **dict.fromkeys(("ReLU6", "LeakyReLU", "SiLU", "Softmax"), _inputs(1)),
             **dict.fromkeys(("ReLU", "PReLU", "ELU", "GELU", *_POOLS), _inputs(2)),
-            "Upsample": _outputs(2),
+            "Upsample": _upsampling_twice,
             "LPPool": _powers,
             "LocalResponseNorm": _response_norm,
         },
         _trainable_params,
         (
             Known(_of(*_TWICE), "counted as a module, and again as the function that it calls"),
+            Known(_cut_factors, "factors of upsampling cut to integers"),
             Known(_of(*_LEFT_OUT), "activation not counted, as others are"),
         ),
     ),
