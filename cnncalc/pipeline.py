@@ -75,6 +75,7 @@ def analyse(
         ()
         if variant
         else [(rows[e.value], e.expect) for e in built.expectations if e.value in rows],
+        document=loaded.document,
         changed=bool(settings.inputs or settings.variables or built.wrong),
     )
     problems = merged((*built.problems, *checked.problems))

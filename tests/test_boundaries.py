@@ -70,10 +70,12 @@ ALLOWED = {
     | {"assembler", "document", "evaluate", "expander", "expression", "references"}
     | {"scope", "spec"},
     "source": {"suggest"},
+    "git": {"source"},
     "catalogue": {"analysis", "builder", "graph", "layer", "pipeline", "source"},
     "pipeline": {"analysis", "graph", "layer", "problem", "source"}
     | {"builder", "document", "expect", "reader", "spec"},
-    "expect": {"analysis", "document", "layer", "problem", "quantity", "suggest"},
+    "expect": {"analysis", "document", "layer", "problem", "promised", "quantity", "suggest"},
+    "promised": {"analysis", "document", "problem", "quantity"},
     "analysis": {"graph", "layer", "window", "problem", "quantity"},
     "render": {
         "analysis",
@@ -106,6 +108,7 @@ ALLOWED = {
         "layers",
         "pipeline",
         "problem",
+        "promised",
     }
     | {"language", "source", "spec", "suggest", "window"},
     "schema": {"analysis", "argument", "layer", "layers", "lint", "quantity", "render"}
@@ -131,6 +134,9 @@ COMMANDS = {
     "lint": (["lint", "resnet50"], {"numpy", "rich", "cnncalc.engine"}),
     "compare": (["compare", "lenet5", "resnet50"], {"numpy", "rich"}),
     "conventions": (["compare", "--conventions", "lenet5"], {"numpy", "rich"}),
+    "diff": (["diff", "lenet5", "resnet50"], {"numpy", "rich"}),
+    "diff json": (["diff", "lenet5", "resnet50", "--format", "json"], {"numpy", "rich"}),
+    "diff markdown": (["diff", "lenet5", "lenet5", "--format", "markdown"], {"numpy", "rich"}),
     "specs": (["specs"], {"numpy", "rich"}),
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
@@ -138,6 +144,7 @@ COMMANDS = {
     "sizes": (["sizes", "lenet5", "--symbolic"], {"numpy", "rich"}),
     "sizes json": (["sizes", "lenet5", "--format", "json"], {"numpy", "rich"}),
     "layer": (["layer", "AvgPool2d", "3", "--input", "3x9x9"], {"numpy", "rich"}),
+    "expect": (["expect", "resnet50"], {"numpy", "rich", "cnncalc.engine"}),
     "schema": (["schema"], {"numpy", "rich", "cnncalc.engine"}),
     "help": (["--help"], {"numpy", "rich", "yaml"}),
     "fields": (["receptive-field", "lenet5"], {"numpy", "rich", "PIL"}),

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Run a network on arrays, from .npz files to .npz files",
     "check-gradients": "Prove every backward rule of a network",
     "lint": "Check specs for mistakes; for CI",
+    "expect": "Print or write what a spec promises: the numbers as they are now",
     "rules": "List what lint looks for",
     "schema": "A JSON Schema of specs, for completion and help in editors",
     "specs": "List, filter and sort the networks that are shipped with cnncalc",

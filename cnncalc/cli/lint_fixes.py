@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -22,11 +23,21 @@ class Refused(Exception):  # noqa: N818 - it is what happened
     """Why a file is left as it is."""
 
 
-def check_usage(paths: Sequence[str]) -> None:
+class Done(NamedTuple):
+    """The specs as they are then, how much was mended in which files, and whether all of it was."""
+
+    sources: list[Source]
+    fixed: int
+    files: list[str]
+    written: bool
+
+
+def check_usage(paths: Sequence[str], option: str = "--fix") -> None:
     """Only files can be mended; anything else ends the program."""
     for path in paths:
         if path == "-":
-            options.fail("--fix changes files, not standard input", "--diff shows what it would do")
+            message = f"{option} changes files, not standard input"
+            options.fail(message, "--diff shows what it would do")
         if path in source.networks() and not Path(path).exists():
             options.fail(f"'{path}' is shipped with cnncalc, and is not changed", "copy its file")
 
@@ -58,7 +69,17 @@ def fix(
     sources: Sequence[Source], check: Callable[[Loaded], Checked], *, unsafe: bool
 ) -> tuple[list[Source], bool]:
     """Mend the files; the specs as they are then, and whether all could be written."""
-    left, fixed, files, written = [], 0, 0, True
+    done = replaced(sources, check, unsafe=unsafe)
+    files = len(done.files)
+    click.echo(f"mended {done.fixed:,} in {files:,} file{'s' if files != 1 else ''}", err=True)
+    return done.sources, done.written
+
+
+def replaced(
+    sources: Sequence[Source], check: Callable[[Loaded], Checked], *, unsafe: bool
+) -> Done:
+    """Put the mended specs in the place of their files; what is refused is said."""
+    left, fixed, files, written = [], 0, [], True
     for one in sources:
         mended = mend(one, check, lambda fix: fix.safe or unsafe)
         try:
@@ -69,12 +90,13 @@ def fix(
             written = False
             continue
         left.append(mended.source)
-        fixed, files = fixed + mended.fixed * changed, files + changed
+        if changed:
+            fixed += mended.fixed
+            files.append(one.file)
         if mended.refused:
             message = f"{one.file}: {mended.refused} not mended, as the network would change"
             click.echo(message, err=True)
-    click.echo(f"mended {fixed:,} in {files:,} file{'s' if files != 1 else ''}", err=True)
-    return left, written
+    return Done(left, fixed, files, written)
 
 
 def _write(before: Source, mended: Mended) -> bool:

@@ -27,7 +27,7 @@ from cnncalc.language.scalars import quote
 from cnncalc.language.syntax import TAB, TAB_HELP, explain, uncut
 from cnncalc.problem import Problem, Span
 
-__all__ = ["Document", "Mapping", "Node", "Scalar", "Sequence", "parse"]
+__all__ = ["Document", "Mapping", "Node", "Scalar", "Sequence", "parse", "source"]
 
 MAXIMUM_DEPTH = 50
 
@@ -53,6 +53,14 @@ class Document(NamedTuple):
     def lines(self) -> list[str]:
         """The lines of the text without their ends, counted as spans count them."""
         return split_lines(self.text)
+
+
+def source(lines: list[str], span: Span) -> str:
+    """The text that stands there in a file of these lines."""
+    found = lines[span.line - 1 : span.end_line]
+    found[-1] = found[-1][: span.end_column - 1]
+    found[0] = found[0][span.column - 1 :]
+    return "\n".join(found)
 
 
 def parse(data: bytes, file: str) -> Document:

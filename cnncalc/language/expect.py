@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from cnncalc import quantity
 from cnncalc.analysis.receptive_field import Field
 from cnncalc.analysis.report import TOTALS, Check, Report, Row
-from cnncalc.language.document import Mapping, Node, Scalar, Sequence
+from cnncalc.language.document import Document, Mapping, Node, Scalar, Sequence
+from cnncalc.language.promised import rewritten
 from cnncalc.layer import BackwardMacs
-from cnncalc.problem import Problem, Span
+from cnncalc.problem import Fix, Problem, Span
 from cnncalc.suggest import did_you_mean
 
 LAYER_KEYS = ("shape", "stride", "receptive_field", "params", "macs")
@@ -33,31 +34,39 @@ def check(
     budget: Mapping | None,
     items: Iterable[tuple[Row, Mapping]] = (),
     *,
+    document: Document,
     changed: bool = False,
 ) -> Checked:
-    """Check what a spec (or a variant) promises.
+    """Check what a spec (or a variant) promises; the fix of a mismatch writes what is computed.
 
     `items` are expectations of single items. `changed` says that the command line changed the
     network, so that expectations do not apply; budgets still hold.
     """
-    checker = _Checker(report, changed)
+    checker = _Checker(report, document, changed)
     if expect is not None:
         checker.expect(expect)
     for row, mapping in items:
         checker.layer(mapping, row, row.node.name or row.node.path)
     if budget is not None:
         checker.budget(budget)
-    return Checked(tuple(checker.checks), tuple(checker.problems))
+    return Checked(tuple(checker.checks), tuple(map(checker.agreed, checker.problems)))
 
 
 class _Checker:
-    def __init__(self, report: Report, changed: bool) -> None:
-        self.report, self.changed = report, changed
+    def __init__(self, report: Report, document: Document, changed: bool) -> None:
+        self.report, self.document, self.changed = report, document, changed
         self.checks: list[Check] = []
         self.problems: list[Problem] = []
+        self.computed: dict[Span, set[tuple[Any, ...]]] = {}
 
     def problem(self, code: str, message: str, span: Span, help: str | None = None) -> None:
         self.problems.append(Problem(code, message, span, help))
+
+    def agreed(self, problem: Problem) -> Problem:
+        """The problem, without its fix if that would be wrong for other copies of the item."""
+        if len(self.computed.get(problem.span, ())) < 2:
+            return problem
+        return problem._replace(fix=None, help="copies of this item differ: no number fits all")
 
     # ---- expect
 
@@ -146,6 +155,7 @@ class _Checker:
         text = _shown([one.text for one in nodes if isinstance(one, Scalar)], exact)
         ok: bool | None = None
         if not self.changed and values is not None and None not in values:
+            self.computed.setdefault(node.span, set()).add(values)
             if len(wanted) == 1 and not exact:
                 wanted *= len(values)
             ok = len(wanted) == len(values) and all(
@@ -158,8 +168,11 @@ class _Checker:
             else _shown(_collapse(values, exact), exact)
         )
         self.checks.append(Check("expect", key, text, actual, ok))
-        if ok is False:
-            self.problem("CNN701", f"{key} is {actual}, not the expected {text}", node.span)
+        if ok is False and values is not None:
+            message = f"{key} is {actual}, not the expected {text}"
+            edits = rewritten(node, values, self.document, exact=exact)
+            fix = Fix(f"expect {actual}", edits, safe=False) if edits else None
+            self.problems.append(Problem("CNN701", message, node.span, fix=fix))
 
     def quantity(self, node: Node, key: str) -> quantity.Quantity | None:
         found = quantity.parse(node.text) if isinstance(node, Scalar) else None

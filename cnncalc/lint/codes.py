@@ -7,7 +7,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cnncalc.lint.reported import PAGES, WARNINGS
+from cnncalc.lint.reported import FIXABLE, PAGES, WARNINGS
 from cnncalc.lint.rules import catalogue
 from cnncalc.problem import NAMES, Level
 from cnncalc.suggest import did_you_mean
@@ -41,7 +41,7 @@ def codes() -> Mapping[str, Code]:
     found = {}
     for code, page in PAGES.items():
         level = Level.WARNING if code in WARNINGS else Level.ERROR
-        found[code] = Code(code, NAMES[code], level, True, code == "CNN901", page)
+        found[code] = Code(code, NAMES[code], level, True, code in FIXABLE, page)
     for code, rule in catalogue().items():
         found[code] = Code(
             code=code,

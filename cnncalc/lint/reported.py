@@ -125,7 +125,8 @@ A computed number that is not the one in `expect`.
 Why it matters: the network is not the one that the spec promises: a change had an effect that
 nobody meant, or the promise is stale.
 
-What to do: find the change, or correct the number; the message has both.
+What to do: find the change, or correct the number; the message has both. `cnncalc expect --write`
+corrects all numbers of a file.
 
 Source: docs/grammar.md, expect.""",
     "CNN702": """\
@@ -154,6 +155,9 @@ What to do: take the code or the name that the message suggests; `cnncalc rules 
 Source: docs/lint.md, suppression.""",
 }
 """By code; the names stand in `problem.NAMES`."""
+
+FIXABLE = frozenset({"CNN701", "CNN901"})
+"""Those that `lint` can mend, the first only with --unsafe-fixes."""
 
 WARNINGS = frozenset({"CNN901", "CNN902"})
 """Those that are no errors."""
