@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 Item = TypeVar("Item", bound=Hashable)
 Pair = tuple[int | None, int | None]
 
-GAP = 100
+GAP = 1_000_000
 """What it costs that an item stands in one sequence only."""
 NARROW = 8
 """Diagonals on either side that are looked at first."""
@@ -86,7 +86,10 @@ def _pairs(
 def _cheapest(
     old: Sequence[int], new: Sequence[int], price: Callable[[int, int], int], wide: int
 ) -> _Way:
-    """Cells lie on diagonals: cell k of row i is the pair (i, i + low + k)."""
+    """Cells lie on diagonals: cell k of row i is the pair (i, i + low + k).
+
+    Of ways that cost the same, that one is taken which keeps items together from the beginning on.
+    """
     low = min(0, len(new) - len(old)) - wide
     width = max(0, len(new) - len(old)) + wide - low + 1
     above: list[float] = [inf] * (width + 1)
@@ -99,10 +102,10 @@ def _cheapest(
             best, step = (0.0 if i == j == 0 else inf), BOTH
             if i and j:
                 best = above[k] + price(old[i - 1], new[j - 1])
-            if k and row[k - 1] + GAP < best:
-                best, step = row[k - 1] + GAP, NEW
-            if above[k + 1] + GAP < best:
+            if above[k + 1] + GAP <= best:
                 best, step = above[k + 1] + GAP, OLD
+            if k and row[k - 1] + GAP <= best:
+                best, step = row[k - 1] + GAP, NEW
             row[k], taken[k] = best, step
         steps.append(taken)
         above = row

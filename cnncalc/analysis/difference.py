@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
     Exact = int | Fraction
 
-OTHER_PLACE, SAME_NAME, SAME_TYPE, OTHER_TYPE = 1, 60, 75, 150
-"""Costs of taking one layer for another (see alignment.GAP): cheaper than to drop one and add one,
-but dearer than nothing, so that equal layers stay together wherever they stand."""
+SAME_NAME, SAME_TYPE, OTHER_TYPE = 600_000, 750_000, 1_500_000
+"""Costs of taking one layer for another: less than to drop one and to add one (alignment.GAP).
+
+What else tells equal layers apart, place, name and params, costs 1 each: it only decides between
+ways that are as good.
+"""
 
 _INDEX = re.compile(r"\.\d+|\[\d+\]")
 
 
 class Written(NamedTuple):
-    """What a layer is; `place` is its path without indices, which move when others come or go."""
+    """What a layer is; `place` is its path without indices, which move when others come or go.
+
+    `params` tell layers apart that are written alike and have other inputs.
+    """
 
     layer: Layer | str
     frozen: bool
@@ -33,6 +39,7 @@ class Written(NamedTuple):
     type: str
     name: str | None
     place: str
+    params: int | None
 
     @property
     def itself(self) -> tuple[Layer | str, bool, bool]:
@@ -105,10 +112,16 @@ class Difference(NamedTuple):
         return self.compared and not (self.layers or self.inputs or self.outputs or moved)
 
     @property
-    def dropped(self) -> tuple[Check, ...]:
-        """What the old spec promised, and the new one does not promise in these words."""
-        kept = {(check.kind, check.key, check.wanted) for check in self.new.checks}
-        return tuple(c for c in self.old.checks if (c.kind, c.key, c.wanted) not in kept)
+    def promises(self) -> tuple[tuple[Check, Check | None], ...]:
+        """What the old spec promised in other words than the new one, or alone (None)."""
+        now = {_promise(check): check for check in self.new.checks}
+        then = ((check, now.get(_promise(check))) for check in self.old.checks)
+        return tuple((a, b) for a, b in then if b is None or a.wanted != b.wanted)
+
+
+def _promise(check: Check) -> tuple[str, str, str]:
+    """What a promise is about; a budget may have a lower and an upper limit."""
+    return check.kind, check.key, check.wanted[:1] if check.kind == "budget" else ""
 
 
 def _largest(report: Report) -> Exact | None:
@@ -155,14 +168,15 @@ def _matched(old: Sequence[Row], new: Sequence[Row]) -> list[tuple[int | None, i
 def _written(row: Row) -> Written:
     node = row.node
     place = _INDEX.sub("", node.path)
+    params = row.cost and row.cost.params
     layer = node.layer or node.type
-    return Written(layer, node.frozen, node.train_only, node.type, node.name, place)
+    return Written(layer, node.frozen, node.train_only, node.type, node.name, place, params)
 
 
 def _cost(old: Written, new: Written) -> int:
-    apart = OTHER_PLACE * (old.place != new.place)
+    apart = (old.place != new.place) + (old.name != new.name) + (old.params != new.params)
     if old.itself == new.itself:
-        return apart + (old.name != new.name)
+        return apart
     if old.type != new.type:
         return apart + OTHER_TYPE
     return apart + (SAME_NAME if old.name and old.name == new.name else SAME_TYPE)

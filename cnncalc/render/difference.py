@@ -43,12 +43,22 @@ def to_text(shown: Shown, width: int | None) -> str:
     title = f"{shown.names[0]} → {shown.names[1]}"
     parts = [
         [title, *moved(difference)],
-        list(aligned(HEADINGS, table(difference), RIGHT)),
+        _totals(difference, wide),
         [*_wrapped([headline(shown)], wide), *_layers(shown, wide)],
         list(_wrapped(lines, wide)),
         wrap(notes(difference.new.sizing), min(wide, READABLE)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _totals(difference: Difference, width: int) -> list[str]:
+    """The table of totals; where it is too wide, changes stand in percent only."""
+    rows = [HEADINGS, *table(difference)]
+    lines = list(aligned(rows[0], rows[1:], RIGHT))
+    if max(map(len, lines)) <= width:
+        return lines
+    narrow = [(*row[:3], row[4]) for row in rows]
+    return list(aligned(narrow[0], narrow[1:], RIGHT))
 
 
 def _wrapped(
@@ -177,7 +187,7 @@ def chosen(shown: Shown) -> tuple[list[Change], str]:
     kept = sorted(sorted(telling, key=rank)[: shown.top])
     left = len(layers) - len(kept)
     return [layers[index] for index in kept], (
-        f"{left:,} more, less different; --top {len(layers)} or --format json has all"
+        f"{left:,} more layers; --top {len(layers)} or --format json has all"
     )
 
 
@@ -248,7 +258,7 @@ def written(row: Row | None, sizing: Sizing) -> dict[str, str]:
 
 
 def promises(difference: Difference) -> Iterator[str]:
-    """What the new spec promises: what is broken, what holds, what is promised no more."""
+    """What the new spec promises: what is broken, what holds, what was promised before."""
     before = {(c.kind, c.key, c.wanted): c.ok for c in difference.old.checks}
     for check in difference.new.checks:
         if not check.ok:
@@ -257,8 +267,9 @@ def promises(difference: Difference) -> Iterator[str]:
     kept = sum(check.ok is True for check in difference.new.checks)
     if kept:
         yield f"{totals.MARKS[True]} {kept:,} of {len(difference.new.checks):,} promises hold"
-    for check in difference.dropped:
-        yield f"{totals.MARKS[None]} {_wanted(check)}: promised before, not now"
+    said = [f"{_wanted(a)} → {b.wanted if b else 'nothing'}" for a, b in difference.promises]
+    if said:
+        yield f"promises changed: {', '.join(said)}"
 
 
 def _wanted(check: Check) -> str:

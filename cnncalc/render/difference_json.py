@@ -8,7 +8,7 @@ from typing import Any
 from cnncalc import __version__
 from cnncalc.analysis.condition import Outcome
 from cnncalc.analysis.difference import Change, Total, numbers
-from cnncalc.analysis.report import Check, Report, Row, Sizing
+from cnncalc.analysis.report import Report, Row, Sizing
 from cnncalc.layer import written_arguments
 from cnncalc.render.difference import Shown
 from cnncalc.render.machine import exact, problem_json
@@ -34,7 +34,10 @@ def to_json(shown: Shown) -> str:
     }
     tail = {
         "checks": [check._asdict() for check in found.new.checks],
-        "dropped": [_promise(check) for check in found.dropped],
+        "promises_changed": [
+            {"kind": old.kind, "key": old.key, "old": old.wanted, "new": new and new.wanted}
+            for old, new in found.promises
+        ],
         "conditions": [_condition(outcome) for outcome in shown.outcomes],
     }
     layers = ",\n".join("  " + json.dumps(_layer(one, sizing)) for one in found.layers)
@@ -95,10 +98,6 @@ def _side(row: Row | None, sizing: Sizing) -> dict[str, Any] | None:
         "field": found.field and [exact(one) for one in found.field],
         "at": {"line": node.span.line, "column": node.span.column},
     }
-
-
-def _promise(check: Check) -> dict[str, Any]:
-    return {"kind": check.kind, "key": check.key, "wanted": check.wanted}
 
 
 def _condition(outcome: Outcome) -> dict[str, Any]:
