@@ -42,6 +42,8 @@ SELECT = "--select=CNN202,CNN101,CNN901"
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
     Path("a b").mkdir()
     Path("a b/nét.yaml").write_text(NET, encoding="utf-8")
     Path("good.yaml").write_text("cnncalc: 1\ninput: [4]\nlayers: [{Linear: 4}]\n")
@@ -156,6 +158,17 @@ def test_code_hosts_get_paths_from_the_root_of_the_repository(
     monkeypatch.chdir("a b")
     assert lint(form, ".", "../good.yaml", env=env).stdout == whole
     assert lint(form, str(tmp_path / "a b"), "../good.yaml", env=env).stdout == whole
+
+
+def test_fixes_name_files_as_findings_do(monkeypatch):
+    Path(".git").mkdir()
+    stale()
+    monkeypatch.chdir("a b")
+    [*_, last] = sarif()["results"]
+    [change] = last["fixes"][0]["artifactChanges"]
+    found = last["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert change["artifactLocation"] == found
+    assert unquote(found["uri"]) == "a b/nét.yaml"
 
 
 @pytest.mark.parametrize("form", ["github", "gitlab"])
