@@ -3,8 +3,9 @@
 conventions_layers.csv holds what each tool gave for one module of torch.nn in eval mode, batch 1,
 with torch 2.13.0; conventions_networks.csv what it gave for models of torchvision 0.28.0: in the
 form "torchvision" as they are, in the form "modules" with each function that a model calls (ReLU,
-pooling, a mean over the map) put in its place as a module, by torch.fx. The versions are those that
-`CONVENTIONS` names; thop 0.0.30 ran in float64, as its sums of float32 lose the last digits.
+pooling, a mean over the map) put in its place as a module, by torch.fx; in the form "torch.nn" for
+a network written as a Sequential by hand. The versions are those that `CONVENTIONS` names; thop
+0.0.30 ran in float64, as its sums of float32 lose the last digits.
 counting_tools.csv is what the READMEs of THOP and ptflops print, of versions that they do not name;
 that of ptflops gives one number by each of its backends for some networks.
 """
@@ -137,16 +138,30 @@ def called(name):
 def missed(name):
     """What each tool does not see of the network, by its own rules."""
     struck = by_tool(replace(analysed(name), rows=tuple(called(name))))
-    seen = {tool: 0 if one.number is None else one.number for tool, one in struck.items()}
+    seen = {tool: one.number or 0 for tool, one in struck.items()}
     if not name.startswith(MEANS):
         seen["ptflops (pytorch)"] //= 2  # once as a function, not again as a module
         seen["fvcore"] = 0  # it traces what is computed, functions too
     return seen
 
 
+def modules_count(name, tool):
+    """What the tool gives for our network as modules, with padding in numbers as in torchvision.
+
+    fvcore counts convolutions as 0 where padding is a word.
+    """
+    words = [
+        row
+        for row in analysed(name).rows
+        if row.node.type == "Conv2d" and row.node.layer.padding in ("same", "valid")
+    ]
+    back = sum(row.cost.macs for row in words if not row.node.train_only)
+    return of_network(name)[tool].number + (back if tool == "fvcore" else 0)
+
+
 def own_count(name, tool):
     """What the tool gives for the network of torchvision."""
-    return of_network(name)[tool].number - missed(name)[tool]
+    return modules_count(name, tool) - missed(name)[tool]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +171,7 @@ def test_a_network(row):
     found = of_network(row["network"])[row["tool"]]
     assert found.convention.version == row["version"]
     if row["form"] == "modules":
-        assert found.number == int(row["count"])
+        assert modules_count(row["network"], row["tool"]) == int(row["count"])
         assert missed(row["network"])["ptflops (pytorch)"] > 0
     else:
         assert own_count(row["network"], row["tool"]) == int(row["count"])
@@ -166,7 +181,7 @@ def test_a_network(row):
 def test_the_networks_of_torchvision_were_measured_by_all_tools():
     names = {row["name"] for row in rows("torchvision")}
     measured = {(row["network"], row["tool"]) for row in NETWORKS}
-    assert measured == {(name, tool) for name in names for tool in MEASURED}
+    assert measured >= {(name, tool) for name in names for tool in MEASURED}
 
 
 @pytest.mark.parametrize("row", rows("keras_applications"), ids=lambda row: row["name"])
@@ -227,6 +242,8 @@ layers:
   - AvgPool2d: {kernel_size: [2, 1]}
   - Upsample: {scale_factor: [1.5, 2]}
   - Linear: {in_features: 6, out_features: 5}
+  - Conv2d: {out_channels: 2, kernel_size: 3, padding: same}
+  - Conv2d: {out_channels: 2, kernel_size: 3, padding: same, padding_mode: circular}
 """
 STRUCK = {
     "torchinfo": [
@@ -234,7 +251,7 @@ STRUCK = {
         "Linear counted at one position only",
         "norm counted once a param, not once an element",
     ],
-    "fvcore": [],
+    "fvcore": ["convolution with padding 'same' or 'valid' counted as 0"],
     "thop": [
         "transposed convolution counted as if each place of its output saw a whole window",
         "group norm not counted, nor its params",

@@ -126,6 +126,10 @@ def _macs(one: Seen) -> int:
     return one.cost.macs
 
 
+def _macs_but_in_words(one: Seen) -> int:
+    return 0 if _padded_in_words(one) else one.cost.macs
+
+
 def _flops(one: Seen) -> int:
     return 2 * one.cost.macs
 
@@ -166,6 +170,11 @@ def _outputs(times: int) -> Rule:
 def _normalised(with_factors: int, without: int) -> Rule:
     """So many an element, by whether the layer has learned factors."""
     return lambda one: prod(one.x) * (with_factors if one.cost.params else without)
+
+
+def _batch_norm_by_its_statistics(one: Seen) -> int:
+    """Those of the image cost as much as in any other norm."""
+    return (_normalised(2, 1) if one.layer.track_running_stats else _normalised(5, 4))(one)
 
 
 def _softmax(one: Seen) -> int:
@@ -258,6 +267,12 @@ def _of(*families: str) -> Callable[[Seen], bool]:
     return lambda one: one.family in families
 
 
+def _padded_in_words(one: Seen) -> bool:
+    if one.family != "Conv" or one.layer.padding_mode != "zeros":
+        return False  # other modes pad before they convolve
+    return one.layer.padding in ("same", "valid")
+
+
 def _on_positions(one: Seen) -> bool:
     return one.family == "Linear" and len(one.x) > 1
 
@@ -308,18 +323,20 @@ CONVENTIONS = (
         "fvcore",
         "0.1.5.post20221221",
         "MACs",
-        "MACs without bias, norms (batch norm 2 an element, others 5; 1 less without factors), "
+        "MACs without bias, norms (batch norm with statistics 2 an element, others 5; 1 less "
+        "without factors), "
         "adaptive average pooling 1 an input and upsampling 1 or 4 an output, on maps; "
         "it calls a multiply-add one flop",
         "fvcore/nn/flop_count.py, jit_handles.py",
         {
-            **dict.fromkeys(_MULTIPLYING, _macs),
-            "BatchNorm": _normalised(2, 1),
+            **dict.fromkeys(_MULTIPLYING, _macs_but_in_words),
+            "BatchNorm": _batch_norm_by_its_statistics,
             **dict.fromkeys(("InstanceNorm", "GroupNorm", "LayerNorm"), _normalised(5, 4)),
             "AdaptiveAvgPool": _maps,
             "Upsample": _of_mode(maps_only=True, nearest=1, bilinear=4),
         },
         _all_params,
+        (Known(_padded_in_words, "convolution with padding 'same' or 'valid' counted as 0"),),
     ),
     Convention(
         "thop",
