@@ -239,9 +239,9 @@ layers:
   - SELU
   - ReLU
   - AvgPool2d: {kernel_size: 3}
-  - AvgPool2d: {kernel_size: [2, 1]}
+  - AvgPool2d: {kernel_size: [1, 2]}
   - Upsample: {scale_factor: [1.5, 2]}
-  - Linear: {in_features: 6, out_features: 5}
+  - Linear: {in_features: 2, out_features: 5}
   - Conv2d: {out_channels: 2, kernel_size: 3, padding: same}
   - Conv2d: {out_channels: 2, kernel_size: 3, padding: same, padding_mode: circular}
 """
@@ -292,6 +292,14 @@ def test_known_errors_with_the_number_of_layers_that_they_strike():
     struck = {found["error"]: found["layers"] for tool in one["tools"] for found in tool["errors"]}
     assert struck.pop("counted as a module, and again as the function that it calls") == 4
     assert set(struck.values()) == {1}  # of two average poolings, one has a square window
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("form", ["table", "csv", "markdown"])
+def test_all_errors_are_told_in_every_form(form):
+    shown = " ".join(run("many.yaml", "--format", form).stdout.split())
+    for error in {error for found in STRUCK.values() for error in found}:
+        assert f"{error} (" in shown
 
 
 def test_layers_without_an_error_are_not_struck():
