@@ -254,9 +254,9 @@ def attribute(name: str) -> str:
     return f"{name}_" if hasattr(Layer, name) else name
 
 
-def required(layer_type: type[Layer]) -> list[str]:
+def required(layer_type: type[Layer]) -> tuple[str, ...]:
     """The arguments that must be written."""
-    return [name for name, one in layer_type.arguments.items() if one.default is REQUIRED]
+    return tuple(name for name, one in layer_type.arguments.items() if one.default is REQUIRED)
 
 
 def written_arguments(layer: Layer) -> dict[str, Any]:

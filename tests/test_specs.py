@@ -59,7 +59,7 @@ VARIANTS = [
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_variant_keeps_its_promises(name, variant):
     assert_kept(computed(name, variant))
-    assert computed(name, variant).totals != computed(name).totals
+    assert computed(name, variant).totals.numbers() != computed(name).totals.numbers()
 
 
 @pytest.mark.parametrize("name", SPECS)

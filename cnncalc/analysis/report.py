@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cnncalc.analysis.cost import Cost, costs, elements
 from cnncalc.analysis.depth import depth
@@ -110,6 +110,10 @@ class Totals:
     graph: Graph
     rows: tuple[Row, ...]
     sizing: Sizing
+
+    def numbers(self) -> dict[str, Any]:
+        """All of them by name, in the order in which reports have them."""
+        return {name: getattr(self, name) for name in TOTALS}
 
     @cached_property
     def headline(self) -> Headline:

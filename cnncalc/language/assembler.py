@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from cnncalc.graph import Node, Value
 from cnncalc.language.document import Scalar
 from cnncalc.language.evaluate import Argument, Arguments, Evaluator
 from cnncalc.language.instantiate import Instantiator, Made
 from cnncalc.language.scope import Context, Tensor
 from cnncalc.language.spec import Item, Unreadable
-from cnncalc.layer import LayerError, Shape
+from cnncalc.layer import Layer, LayerError, Shape
 from cnncalc.problem import Problem, Span
 
 MAX_LAYERS = 100_000
@@ -22,6 +24,10 @@ def _written(made: Made, given: Arguments) -> dict[str, Span]:
     return places
 
 
+def _outputs(layer: Layer, *shapes: Shape) -> tuple[Shape, ...]:
+    return layer.outputs(*shapes)
+
+
 class FullError(Exception):
     """The network is larger than a limit allows; it has been reported."""
 
@@ -31,6 +37,7 @@ class Assembler:
 
     def __init__(self, instantiator: Instantiator, evaluator: Evaluator) -> None:
         self.instantiator, self.report = instantiator, evaluator.report
+        self._outputs = cache(_outputs)  # networks repeat layers
         self.values: list[Value] = []
         self.nodes: list[Node] = []
         self.contexts: list[Context] = []
@@ -127,7 +134,7 @@ class Assembler:
         if made.layer is None or len(shapes) < len(known):
             return (None,), assumed, made.problem
         try:
-            return made.layer.outputs(*shapes), assumed, made.problem
+            return self._outputs(made.layer, *shapes), assumed, made.problem
         except LayerError as error:
             # what does not fit an assumed shape may fit the right one
             problem = made.problem if assumed else self.misfit(error, name, given, context)

@@ -42,6 +42,7 @@ class Instantiator:
         self.report = evaluator.report
         self._defaults: dict[str, dict[str, Argument]] = {}
         self._layers: dict[tuple[type[Layer], str], Layer] = {}
+        self._bare: dict[type[Layer], Made] = {}  # without any arguments
         stray = [entry[1] for name, entry in spec.defaults.items() if layers.find(name) is None]
         self.stray = {key.text for mapping in stray for key, _ in mapping.entries}
 
@@ -59,7 +60,14 @@ class Instantiator:
             wanted = "at least one input" if layer_type.many else "one input"
             message = f"{name.text} takes {wanted}, not {inputs}"
             return Made(name.text, problem=self.report("CNN005", message, name.span, context))
-        return self.construct(layer_type, name, given, context)
+        if given != Arguments():
+            return self.construct(layer_type, name, given, context)
+        if layer_type not in self._bare:
+            made = self.construct(layer_type, name, given, context)
+            if made.problem:
+                return made
+            self._bare[layer_type] = made
+        return self._bare[layer_type]
 
     def loss(self, name: Scalar, given: Arguments, context: Context) -> Layer | None:
         """The layer under `loss:`."""

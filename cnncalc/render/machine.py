@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc import __version__
 from cnncalc.analysis.device import layer_time, network_time
 from cnncalc.analysis.receptive_field import AxisField, Field
-from cnncalc.analysis.report import TOTALS, Report, Row, Sizing, element_bytes
+from cnncalc.analysis.report import Report, Row, Sizing, element_bytes
 from cnncalc.analysis.storage import storage, wanted
 from cnncalc.layer import written_arguments
 from cnncalc.problem import Problem, Span
@@ -145,7 +145,7 @@ def exact(value: int | Fraction | None) -> int | float | str | None:
 
 def _totals(report: Report) -> dict[str, Any]:
     sums = report.totals
-    found: dict[str, Any] = {name: getattr(sums, name) for name in TOTALS}
+    found = sums.numbers()
     backward = sums.backward_macs
     found["backward_macs"] = backward and backward._asdict()
     found["receptive_field"] = field_json(report.field)

@@ -369,13 +369,13 @@ layers:
 
 def _apart(meeting: tuple[AxisField, ...]) -> float:
     """How far apart the fields of the first units are at most, on an axis where maps meet."""
-    known = [
-        (axis.start, axis.left + axis.local)
+    edges = {
+        (axis.left, axis.left + axis.local)
         for axis in meeting
-        if axis.start is not None and axis.left is not None and axis.local is not None
-    ]
-    starts, rights = [start for start, _ in known], {right for _, right in known}
+        if axis.left is not None and axis.local is not None
+    }
     jumps = {axis.jump for axis in meeting if axis.local is not None}
-    if len(jumps) != 1 or rights == {1}:  # all causal: the first unit sees the first pixel last
-        return 0
-    return float(max(starts) - min(starts))
+    if len(edges) < 2 or len(jumps) != 1 or {right for _, right in edges} == {1}:
+        return 0  # all causal in the last case: the first unit sees the first pixel last
+    twice = [left + right for left, right in edges]
+    return float(max(twice) - min(twice)) / 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
 from cnncalc.analysis.report import Row
 from cnncalc.language.document import Sequence
+from cnncalc.layer import Layer, Shape
 from cnncalc.layers.pool import AdaptivePoolNd
 from cnncalc.layers.resize import Upsample
 from cnncalc.lint.names import Definition, Names
@@ -386,30 +388,49 @@ def _arriving(row: Row, strides: dict[int, Strides]) -> list[Strides]:
     """The strides in which each input of a layer arrives at its output."""
     layer, shapes = row.node.layer, [shape for shape in row.in_shapes if shape is not None]
     assert layer is not None
-    resized = isinstance(layer, Upsample) and layer.size is not None
-    written = resized or isinstance(layer, AdaptivePoolNd)
     none: Strides = (None,) * (len(row.out_shapes[0] or ()) - 1)
     found = []
-    for index, shape, window in zip(row.node.inputs, shapes, layer.windows(*shapes), strict=True):
+    for index, steps in zip(row.node.inputs, _steps(layer, *shapes), strict=True):
         before = strides.get(index)
-        if written or before is None or not isinstance(window, tuple) or len(before) != len(window):
+        if before is None or steps is None or len(before) != len(steps):
             found.append(none)
         else:
-            found.append(tuple(map(_through, before, window, shape[1:])))
+            found.append(before if set(steps) == {(1, 1)} else tuple(map(_through, before, steps)))
     return found
 
 
-def _through(stride: Stride | None, window: Axis, n: int) -> Stride | None:
-    """The stride behind a window; on an axis of one position there is none."""
-    if stride is None or n == 1:
+Step = tuple[int, int]
+"""Steps of its input that a layer takes for so many steps of its own, on one axis."""
+
+
+@lru_cache(maxsize=10_000)
+def _steps(layer: Layer, *shapes: Shape) -> tuple[tuple[Step | None, ...] | None, ...]:
+    """The steps of each input on each axis; None where strides end."""
+    resized = isinstance(layer, Upsample) and layer.size is not None
+    if resized or isinstance(layer, AdaptivePoolNd):  # to a size that is written
+        return (None,) * len(shapes)
+    windows = zip(layer.windows(*shapes), shapes, strict=True)
+    return tuple(
+        tuple(map(_step, window, shape[1:])) if isinstance(window, tuple) else None
+        for window, shape in windows
+    )
+
+
+def _step(window: Axis, n: int) -> Step | None:
+    """The steps of a window; on an axis of one position there are none."""
+    if n == 1:
         return None
     if isinstance(window, Sliding):
-        return stride.times(window.stride, 1)
+        return window.stride, 1
     if isinstance(window, Transposed):
-        return stride.times(1, window.stride)
+        return 1, window.stride
     if isinstance(window, Resized) and window.after % window.before == 0:
-        return stride.times(1, window.after // window.before)
-    return stride if isinstance(window, Whole) and window.local else None
+        return 1, window.after // window.before
+    return (1, 1) if isinstance(window, Whole) and window.local else None
+
+
+def _through(stride: Stride | None, step: Step | None) -> Stride | None:
+    return stride.times(*step) if stride and step else None
 
 
 def _said(row: Row, axis: int, strides: set[Stride]) -> str:
