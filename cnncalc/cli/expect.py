@@ -93,7 +93,7 @@ def _print(sources: Sequence[Source]) -> bool:
     stale = [old.file for old, new in zip(sources, after, strict=True) if old.data != new.data]
     sys.stdout.flush()
     for file in stale:
-        click.echo(f"{file}: not what is written; --diff shows the changes", err=True)
+        click.echo(f"{file}: --write would change it, and --diff shows how", err=True)
     return bool(stale) | _left(after)
 
 
@@ -103,6 +103,6 @@ def _renewed(one: Source) -> Source:
 
 def _left(sources: Sequence[Source]) -> bool:
     """Whether there are promises that nothing can mend, which is said."""
-    loaded = {one.file: load(one) for one in sources}
-    found = [f.problem for one in loaded.values() for f in promises.check(one).findings]
-    return options.report_problems(found, loaded)
+    loaded = [load(one) for one in sources]
+    found = [finding.problem for one in loaded for finding in promises.check(one).findings]
+    return options.report_problems(found, {one.document.file: one for one in loaded})

@@ -67,15 +67,15 @@ def number(value: int | Fraction, like: Quantity | None = None) -> str:
 
 def _units(like: Quantity) -> dict[str, int]:
     """The suffixes of the kind that a number has: powers of 1000, of 1024, or none."""
-    base = 1024 if like.scale % 1024 == 0 else 1000
-    those = {name: scale for name, scale in quantity.SUFFIXES.items() if scale % base == 0}
-    return those if like.scale > 1 else {"": 1}
+    of = {scale: name for name, scale in quantity.SUFFIXES.items()}
+    binary = "i" in of[like.scale]
+    those = quantity.SUFFIXES if like.scale > 1 else ()
+    return {"": 1} | {name: quantity.SUFFIXES[name] for name in those if ("i" in name) == binary}
 
 
 def _about(value: int | Fraction, digits: int, units: dict[str, int]) -> str:
     """`~` and a number of so many digits, with the largest suffix that leaves it above 1."""
-    fitting = [name for name, scale in units.items() if scale <= value]
-    suffix = fitting[-1] if fitting else next(iter(units))
+    suffix = [name for name, scale in units.items() if scale <= max(value, 1)][-1]
     share = Fraction(value) / units[suffix]
     decimals = max(0, digits - len(str(int(share))))
     return f"~{_decimal(round(share * 10**decimals), decimals)}{suffix}"

@@ -38,9 +38,11 @@ def mend(
         loaded = load(source)
         fixes = [f.problem.fix for f in check(loaded).findings if f.problem.fix]
         chosen = list(_apart(fix for fix in fixes if wanted(fix)))
+        if not chosen:
+            return Mended(source, fixed, 0)
         source, number = _applied(source, loaded, chosen)
         fixed += number
-        if number < len(chosen) or not chosen:
+        if number < len(chosen):
             return Mended(source, fixed, len(chosen) - number)
     return Mended(source, fixed, 0)
 

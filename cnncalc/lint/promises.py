@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping as Mapped
 from typing import NamedTuple
 
 from cnncalc.language.builder import Settings
-from cnncalc.language.document import Document, Mapping, Node, Scalar
+from cnncalc.language.document import Mapping, Node, Scalar, plain
 from cnncalc.language.promised import usual
 from cnncalc.lint.check import PROMISES, Checked, Finding
 from cnncalc.lint.edits import Edits
@@ -81,7 +81,8 @@ def _unwritten(network: Network) -> Iterator[Problem]:
     if not isinstance(root, Mapping) or (variant and expect is None):
         return
     numbers = usual(network.report)
-    edit = _filled(expect, numbers) if expect else _added(network.loaded.document, root, numbers)
+    edits = Edits(network.loaded.document)
+    edit = _filled(edits, expect, numbers) if expect else _added(edits, root, numbers)
     if edit:
         fix = Fix("write what is computed", (edit,), safe=False)
         yield Problem("CNN703", "nothing is expected", edit.span, fix=fix, rule="no-expectations")
@@ -91,18 +92,17 @@ def _at(node: Node | None, key: str) -> Node | None:
     return node.get(key) if isinstance(node, Mapping) else None
 
 
-def _filled(expect: Node, numbers: Mapped[str, str]) -> Edit | None:
+def _filled(edits: Edits, expect: Node, numbers: Mapped[str, str]) -> Edit | None:
     """Write the numbers where nothing stands; None where something does."""
-    if isinstance(expect, Mapping) and not expect.entries:
-        return Edit(expect.span, _flow(numbers))
-    if isinstance(expect, Scalar) and expect.value is None:
-        return Edit(expect.span, _flow(numbers) if expect.text else f" {_flow(numbers)}")
-    return None
+    empty = expect.value is None if isinstance(expect, Scalar) else not plain(expect)
+    if not empty:
+        return None
+    before = edits.lines[expect.span.line - 1][: expect.span.column - 1]
+    return Edit(expect.span, f"{' ' * before.endswith(':')}{_flow(numbers)}")
 
 
-def _added(document: Document, root: Mapping, numbers: Mapped[str, str]) -> Edit:
+def _added(edits: Edits, root: Mapping, numbers: Mapped[str, str]) -> Edit:
     """Write the numbers behind the input of a file."""
-    edits = Edits(document)
     last = next(value for key, value in root.entries if key.text in ("input", "inputs")).span
     if edits.is_flow(root):
         return Edit(_behind(last, last.end_column), f", expect: {_flow(numbers)}")
