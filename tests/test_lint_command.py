@@ -1,6 +1,7 @@
 """`cnncalc lint`: which specs, which rules, which exit code, and every kind of bad input."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -356,6 +357,36 @@ def test_names_that_no_file_can_have(option):
     assert result.stdout.startswith("net.yaml:3:11: error CNN101")
     assert result.stderr.count("Error: ") == 3
     assert result.exit_code == 2
+
+
+def test_a_closed_folder_hides_no_other(monkeypatch):
+    write(a__net=BROKEN, b=BROKEN)
+    real = {name: getattr(os, name) for name in ("stat", "scandir")}
+
+    def closed(name):
+        def call(path, *arguments, **options):
+            inside = re.search(r"\ba[/\\]", f"{path}") or name == "scandir"
+            if inside and re.search(r"\ba\b", f"{path}"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real[name](path, *arguments, **options)
+
+        return call
+
+    for name in real:
+        monkeypatch.setattr(os, name, closed(name))
+    for named in (["."], ["a/net.yaml", "b.yaml"], ["a", "b.yaml", "--force-exclude"]):
+        result = lint(*named, "--format", "concise")
+        assert result.stdout.startswith("b.yaml:3:11: error CNN101")
+        assert result.stderr.startswith("Error: cannot open")
+        assert result.exit_code == 2
+
+
+def test_a_pipe_in_a_folder_is_no_spec(monkeypatch):
+    write(net=BROKEN, pipe=GOOD)
+    isfile = os.path.isfile
+    monkeypatch.setattr(os.path, "isfile", lambda path: "pipe" not in str(path) and isfile(path))
+    assert shown() == ["net.yaml"]
+    assert shown("pipe.yaml") == ["pipe.yaml"]
 
 
 def test_an_unreadable_file_hides_no_other(monkeypatch):

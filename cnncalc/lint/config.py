@@ -77,7 +77,7 @@ def _read(folder: Path) -> Config | None:
     """The config that stands in a folder itself."""
     for name, section in (("cnncalc.toml", False), ("pyproject.toml", True)):
         path = folder / name
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises in a folder that is closed
             text = _text(path)
             # a project's file of other tools is no concern of ours, not even where it is broken
             if section and not _SECTION.search(text):

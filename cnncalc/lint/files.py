@@ -1,11 +1,13 @@
 """Which specs a command line means: files, bundled names, standard input, and whole folders."""
 
+# methods of Path raise in folders that are closed, and change how paths look
+# ruff: noqa: PTH110, PTH112, PTH113, PTH118
+
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from cnncalc import source
@@ -50,10 +52,10 @@ def _identity(file: str) -> str:
 def _specs(
     name: str, stdin_name: str | None, wanted: Callable[[str], bool], choosy: bool
 ) -> Iterator[Source | Unreadable]:
-    if name != "-" and os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for some names
+    if name != "-" and os.path.isdir(name):
         yield from _folder(name, wanted)
         return
-    if choosy and os.path.isfile(name):  # noqa: PTH113 - likewise
+    if choosy and os.path.isfile(name):
         yield from _chosen(name, wanted)
         return
     found = _read(name)
@@ -77,14 +79,15 @@ def _folder(name: str, wanted: Callable[[str], bool]) -> Iterator[Source | Unrea
         yield from failures
         failures.clear()
         for file in sorted(files):
-            path = os.path.normpath(os.path.join(folder, file))  # noqa: PTH118 - as it is shown
+            path = os.path.normpath(os.path.join(folder, file))
             yield from _chosen(path, wanted)
     yield from failures
 
 
 def _chosen(path: str, wanted: Callable[[str], bool]) -> Iterator[Source | Unreadable]:
     """The file, if it is wanted and a spec, or cannot be read."""
-    if wanted(path):
+    pipe = os.path.exists(path) and not os.path.isfile(path)
+    if wanted(path) and not pipe:
         found = _read(path)
         if isinstance(found, Unreadable) or _SPEC.search(found.data):
             yield found
@@ -93,7 +96,7 @@ def _chosen(path: str, wanted: Callable[[str], bool]) -> Iterator[Source | Unrea
 def _is_foreign(folder: str, name: str) -> bool:
     """Whether a folder holds what is installed or hidden, not what is written here."""
     hidden = name.startswith(".") or name == "node_modules"
-    return hidden or Path(folder, name, "pyvenv.cfg").exists()
+    return hidden or os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
 
 
 def _read(name: str) -> Source | Unreadable:
