@@ -1,6 +1,7 @@
 """Alignment, held against plain recursion over all ways; and one edit of a chain, marked alone."""
 
 from functools import cache
+from unittest import mock
 
 import pytest
 from helpers import good
@@ -45,11 +46,17 @@ def test_the_alignment_is_a_cheapest_one(old, new):
     assert total(old, new, pairs) == least(old, new)
 
 
-@given(st.text("abcd", min_size=30, max_size=60), st.text("abcd", min_size=30, max_size=60))
-@settings(max_examples=30)
+@given(WORDS, WORDS)
+@settings(max_examples=400)
 def test_a_band_that_is_too_narrow_is_widened(old, new):
-    """Random words of some length are far from each other, so that the first band is not enough."""
-    assert total(old, new, align(old, new, price)) == least(old, new)
+    with mock.patch.object(alignment, "NARROW", 1):
+        assert total(old, new, align(old, new, price)) == least(old, new)
+
+
+def test_words_that_are_shifted_by_more_than_the_first_band():
+    shifted = "".join(chr(ord("A") + 1 + number) for number in range(40))
+    pairs = align("abcd" * 5 + shifted, shifted + "dcba" * 5, price)
+    assert len([pair for pair in pairs if None not in pair]) == 40
 
 
 def test_what_is_too_much_to_look_at_has_no_counterparts(monkeypatch):

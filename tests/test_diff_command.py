@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cnncalc.analysis.difference import Total
 from cnncalc.cli import group
+from cnncalc.render.difference import percent
 
 PUBLISHED = Path(__file__).parent / "data" / "published" / "torchvision.csv"
 CONV = "  - Conv2d: {out_channels: 4, kernel_size: 3, padding: 1}\n"
@@ -121,7 +123,9 @@ def test_resnet101_is_resnet50_with_17_blocks_more():
 
 
 def test_batch_dtype_input_set_and_variant_hold_for_both():
-    totals = found("base.yaml", "wide.yaml", "--batch", "3", "--dtype", "float16")["totals"]
+    result = found("base.yaml", "wide.yaml", "--batch", "3", "--dtype", "float16")
+    totals = result["totals"]
+    assert result["layers"][0]["old"]["memory"] == 2 * 3 * 256
     assert totals["peak_memory"]["old"] == 2 * 3 * 512
     assert totals["size"]["new"] == 2 * 2276
     totals = found("base.yaml", "wide.yaml", "--input", "3x4x4")["totals"]
@@ -171,6 +175,24 @@ def test_what_moves_behind_an_insertion_is_not_marked():
     assert [kind for kind, *_ in edits(back)] == ["removed", "removed"]
 
 
+def test_equal_layers_stay_where_they_were():
+    """The second ReLU stays in its block; and of equal texts, that with as many params stays."""
+    blocks = (
+        "cnncalc: 1\ninput: [3, 8, 8]\nblocks:\n  A: {{layers: [{}]}}\n  B: {{layers: [ReLU]}}\n"
+    )
+    old = write("old", blocks.format("Tanh, ReLU") + "layers: [A, B]\n")
+    new = write("new", blocks.format("Tanh") + "layers: [A, B]\n")
+    assert edits(found(old, new)) == [("removed", "layers.0.A.1", [])]
+    conv = "  - Conv2d: {out_channels: 8, kernel_size: 3}\n"
+    old, new = (
+        write("old", layers("  - Tanh\n" + conv)),
+        write("new", layers("  - ReLU\n" + 2 * conv)),
+    )
+    assert edits(found(old, new)) == [
+        ("changed", "layers.0", ["layer"]), ("added", "layers.2", []),
+    ]  # fmt: skip
+
+
 def test_another_type_in_the_same_place():
     write("gelu", BASE.replace("ReLU", "GELU"))
     assert edits(found("base.yaml", "gelu.yaml")) == [("changed", "layers.1", ["layer"])]
@@ -195,11 +217,14 @@ SKIP = """\
         ("[prev, one]", "[prev, one, two]", ["inputs"]),
         ("[prev, one]", "[prev, input]", ["inputs"]),
         ("[prev, one]", "[one, one]", ["inputs"]),
+        ("[prev, one, two]", "[prev, two]", ["inputs"]),
+        ("[prev, one, two]", "[prev, one]", ["inputs"]),
         ("[prev, one]", "[prev, one]", []),
     ],
 )
 def test_a_layer_that_reads_something_else_is_marked(then, now, moved):
-    old, new = write("old", layers(SKIP)), write("new", layers(SKIP.replace(then, now)))
+    old = write("old", layers(SKIP.replace("[prev, one]", then)))
+    new = write("new", layers(SKIP.replace("[prev, one]", now)))
     result = found(old, new)
     assert [(one["new"]["path"], one["what"][:1]) for one in result["layers"]] == (
         [("layers.3", moved)] if moved else []
@@ -284,6 +309,17 @@ def test_a_broken_network_is_shown_and_its_numbers_are_not_known():
     assert "params 1,028 → ?" in result.stdout
     totals = found("base.yaml", "broken.yaml", code=1)["totals"]
     assert totals["macs"] == {"old": 7936, "new": None, "change": None, "percent": None}
+
+
+def test_a_shape_that_is_assumed_is_not_known():
+    fails = "  - Conv2d: {out_channels: 4, kernel_size: 3}\n  - Add: [prev, input]\n  - ReLU\n"
+    old, new = write("old", layers(fails.replace("kernel_size: 3", "kernel_size: 1"))), "new.yaml"
+    write("new", layers(fails))
+    last = found(old, new, code=1)["layers"][-1]
+    assert (last["new"]["path"], last["new"]["output"], last["new"]["memory"]) == (
+        "layers.2", None, None,
+    )  # fmt: skip
+    assert "output 4 x 8 x 8 → ?; params 0 → ?" in run(old, new, code=1).stdout
 
 
 def test_errors_of_the_old_spec_are_shown_and_forgiven():
@@ -380,11 +416,11 @@ def test_the_layers_that_are_listed():
 
 
 def test_edits_come_before_what_they_affect():
-    new = write("new", WIDE.replace("  - ReLU\n", "  - GELU\n"))
+    new = write("new", WIDE.replace("Linear: $classes", "Linear: 5"))
     out = run("base.yaml", new, "--top", "2").stdout
     assert "~ layers.0" in out
-    assert "~ layers.1" in out
-    assert "  layers.3" not in out
+    assert "~ layers.3" in out
+    assert "  layers.1" not in out
     assert "2 more layers" in out
 
 
@@ -416,6 +452,21 @@ def test_nothing_in_markdown_is_markup_that_a_spec_wrote():
     out = run("broken.yaml", name, "--format", "markdown").stdout
     assert "<b>" not in out.replace("`a'b_@team<b>.yaml`", "")
     assert "@team" not in out.replace("`a'b_@team<b>.yaml`", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "written"),
+    [
+        (8, 800, "+9,900%"),
+        (8, 7, "-12.5%"),
+        (10**6, 10**6 + 1, "+0.0001%"),
+        (8, 8, ""),
+        (0, 8, ""),
+        (None, 8, ""),
+    ],
+)
+def test_percentages_have_three_digits(old, new, written):
+    assert percent(Total(old, new)) == written
 
 
 def test_json_has_every_layer():
