@@ -193,6 +193,22 @@ def test_equal_layers_stay_where_they_were():
     ]  # fmt: skip
 
 
+def test_of_equal_layers_that_stays_which_is_more_alike():
+    """Where the ends are others, too, so that neither beginning nor end tells which it is."""
+    blocks = (
+        "cnncalc: 1\ninput: [3, 8, 8]\nblocks: {{A: {{layers: [{}]}}, B: {{layers: [ReLU]}}}}\n"
+    )
+    old = write("old", blocks.format("Tanh, ReLU") + "layers: [A, B, Tanh]\n")
+    new = write("new", blocks.format("Tanh") + "layers: [A, B, GELU]\n")
+    marked = edits(found(old, new))
+    assert [one[:2] for one in marked] == [("removed", "layers.0.A.1"), ("changed", "layers.2")]
+    conv = "  - Conv2d: {out_channels: 8, kernel_size: 3}\n"
+    old = write("old", layers(2 * conv + "  - Tanh\n"))
+    new = write("new", layers(conv + "  - GELU\n").replace("[4, 8, 8]", "[8, 8, 8]"))
+    marked = edits(found(old, new))
+    assert [one[:2] for one in marked] == [("removed", "layers.0"), ("changed", "layers.1")]
+
+
 def test_another_type_in_the_same_place():
     write("gelu", BASE.replace("ReLU", "GELU"))
     assert edits(found("base.yaml", "gelu.yaml")) == [("changed", "layers.1", ["layer"])]
@@ -294,6 +310,12 @@ def test_promises_broken_kept_and_changed():
     )
 
 
+def test_a_lower_and_an_upper_limit_are_two_promises():
+    old = write("old", BASE + "budget: {params: {min: 1k, max: 2k}}\n")
+    new = write("new", WIDE + "budget: {params: {min: 1k, max: 3k}}\n")
+    assert [one["new"] for one in found(old, new)["promises_changed"]] == ["<= 3k"]
+
+
 def test_a_promise_broken_in_a_network_that_is_the_same():
     new = write("new", BASE + "budget: {params: 1k}\n")
     assert run("base.yaml", new, code=1).stdout.split("\n")[1:] == [
@@ -384,7 +406,8 @@ def test_wrong_usage(arguments, said):
 
 
 def test_standard_input_and_a_file_for_the_result():
-    assert "<stdin>" not in run("base.yaml", "-", input=BASE).stdout
+    said = run("-", "base.yaml", input=BASE).stdout
+    assert said.startswith("<stdin> and base.yaml are the same network")
     assert run("base.yaml", "wide.yaml", "--output", "out.txt").stdout == ""
     assert Path("out.txt").read_text(encoding="utf-8") == run("base.yaml", "wide.yaml").stdout
 

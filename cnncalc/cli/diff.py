@@ -95,13 +95,19 @@ def command(
     found = difference(before, after)
     outcomes = [judge(condition, found.totals) for condition in conditions]
     variant = f" ({changes['variant']})" if changes["variant"] else ""
-    shown = Shown(found, (old + variant, new + variant), outcomes, top)
+    names = _named(old, before) + variant, _named(new, after) + variant
+    shown = Shown(found, names, outcomes, top)
     options.write(_rendered(shown, form, width), output)
     if before.file != after.file:
         options.report_problems(before.problems, {before.file: first})
     wrong = options.report_problems(after.problems, {after.file: second})
     if wrong or any(outcome.holds is not False for outcome in outcomes):
         raise click.exceptions.Exit(1)
+
+
+def _named(spec: str, report: Report) -> str:
+    """A spec as it was named; standard input by the name that messages use."""
+    return report.file if spec == "-" else spec
 
 
 def _analysed(spec: str, changes: dict[str, Any], sizing: Sizing) -> tuple[Loaded, Report]:
