@@ -365,6 +365,17 @@ def test_the_path_of_an_item():
     assert Paths(loaded("x: [").document).of(Span("", 1, 1, 1, 1)) == ""
 
 
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "junit", "gitlab"])
+def test_names_that_are_no_text(form):
+    name = "bad \udcff.yaml"  # as Python has a name of another encoding
+    options = {"input": "cnncalc: [", "env": {"GITHUB_STEP_SUMMARY": "page.md"}}
+    result = lint(form, "-", "--stdin-filename", name, "--output", "out", **options)
+    assert result.exit_code == 1
+    text = Path("out").read_text(encoding="utf-8")
+    shown = {"sarif": "bad%20%FF.yaml", "junit": "bad  .yaml"}
+    assert shown.get(form, "bad \\udcff.yaml") in text
+
+
 FINDINGS = {
     "json": lambda text: len(json.loads(text)["findings"]),
     "github": lambda text: text.count("\n"),

@@ -20,7 +20,7 @@ from cnncalc.lint.files import Unreadable, find
 from cnncalc.lint.parallel import Job, check_all
 from cnncalc.pipeline import Loaded, load
 from cnncalc.problem import Level
-from cnncalc.render import findings
+from cnncalc.render import findings, text
 from cnncalc.source import Source
 from cnncalc.suggest import did_you_mean
 
@@ -220,7 +220,7 @@ def _reaches(level: Level, lowest: Level) -> bool:
 def _complain(failures: Iterable[Unreadable]) -> None:
     """Say what could not be read; the other files are checked all the same."""
     for one in failures:
-        click.echo(f"Error: {one.message}", err=True)
+        click.echo(f"Error: {text.printable(one.message)}", err=True)
         if one.help:
             click.echo(f"  help: {one.help}", err=True)
 

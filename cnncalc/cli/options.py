@@ -295,7 +295,8 @@ def write(result: str, output: str | None) -> None:
         click.echo(result, nl=False)
         return
     try:
-        Path(output).write_text(result, encoding="utf-8")
+        # names of files may hold bytes that are no text
+        Path(output).write_text(result, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         fail(f"cannot write '{output}': {(error.strerror or str(error)).lower()}")
 

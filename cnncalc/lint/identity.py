@@ -21,7 +21,8 @@ def fingerprints(checked: Checked) -> Iterator[str]:
         problem = finding.problem
         name = "\0".join((problem.code, checked.file, paths.of(problem.span)))
         seen[name] += 1
-        yield sha256(f"{name}\0{seen[name]}".encode()).hexdigest()[:32]
+        whole = f"{name}\0{seen[name]}".encode(errors="surrogateescape")  # as files are named
+        yield sha256(whole).hexdigest()[:32]
 
 
 class Paths:

@@ -83,7 +83,8 @@ def _artifact(span: Span) -> dict[str, str]:
     path = PurePath(span.file)
     if path.is_absolute():
         return {"uri": path.as_uri()}
-    return {"uri": quote(path.as_posix()), "uriBaseId": "%SRCROOT%"}
+    uri = quote(path.as_posix(), errors="surrogateescape")
+    return {"uri": uri, "uriBaseId": "%SRCROOT%"}
 
 
 def _region(span: Span) -> dict[str, int]:
