@@ -95,7 +95,7 @@ ALLOWED = {
     },
     "answers": CONTRACT
     | {"analysis", "builder", "expression", "graph", "layers", "lint", "pipeline", "scope"}
-    | {"document", "items", "spec", "problem"},
+    | {"document", "items", "problem", "source", "spec"},
     "lint": {
         "analysis",
         "builder",
@@ -140,6 +140,7 @@ COMMANDS = {
     "specs": (["specs"], {"numpy", "rich"}),
     "specs json": (["specs", "--format", "json"], {"numpy", "rich"}),
     "explain": (["explain", "Conv2d"], {"numpy", "rich"}),
+    "convert": (["convert", "lenet5", "--fully-convolutional"], {"numpy", "rich"}),
     "explain spec": (["explain", "resnet50"], {"numpy", "rich"}),
     "sizes": (["sizes", "lenet5", "--symbolic"], {"numpy", "rich"}),
     "sizes json": (["sizes", "lenet5", "--format", "json"], {"numpy", "rich"}),

@@ -27,9 +27,10 @@ COMMANDS = {
     "rules": "List what lint looks for",
     "schema": "A JSON Schema of specs, for completion and help in editors",
     "specs": "List, filter and sort the networks that are shipped with cnncalc",
-    "explain": "The manual page of a layer type or a lint rule",
+    "explain": "The working of a network; the page of a layer type or a lint rule",
     "sizes": "Which input sizes a network accepts, and what breaks at others",
     "layer": "One layer without a file: its numbers with the working shown",
+    "convert": "A classifier as a fully convolutional network, as a new spec",
 }
 """Every command with its line in the overview, so that the overview imports none of them."""
 

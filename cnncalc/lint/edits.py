@@ -108,7 +108,7 @@ class Edits:
         inside = self.is_flow(item.owner)
         if isinstance(item.node, Mapping):
             pair = inside and not self.is_flow(item.node)  # as in [Linear: 10]
-            return None if pair else self._with_entry(item.node, f"{name}: {text}")
+            return None if pair else self.with_entries(item.node, f"{name}: {text}")
         written = self.source(item.node.span)
         if inside:
             return Edit(item.node.span, f"{{{written}: null, {name}: {text}}}")
@@ -133,23 +133,24 @@ class Edits:
         if entry is None or entry.key.span != made.span or isinstance(entry.value, Sequence):
             return None
         if isinstance(entry.value, Mapping):
-            return self._with_entry(entry.value, f"{name}: {text}")
+            return self.with_entries(entry.value, f"{name}: {text}")
         written = self.source(entry.value.span)
         primary = made.layer.primary if made.layer else None
         if not written or primary is None or any(sign in written for sign in ",:#[]{}\n"):
             return None
         return Edit(entry.value.span, f"{{{primary}: {written}, {name}: {text}}}")
 
-    def _with_entry(self, owner: Mapping, entry: str) -> Edit:
-        """Write an entry behind the others of a mapping."""
+    def with_entries(self, owner: Mapping, *entries: str) -> Edit:
+        """Write entries behind the others of a mapping."""
         if not owner.entries:
-            return Edit(owner.span, f"{{{entry}}}")
+            return Edit(owner.span, f"{{{', '.join(entries)}}}")
         last = owner.entries[-1][1].span
         if self.is_flow(owner):
-            return Edit(_behind(last), f", {entry}")
+            return Edit(_behind(last), "".join(f", {entry}" for entry in entries))
         end = len(self.lines[last.end_line - 1]) + 1
         place = _behind(last)._replace(column=end, end_column=end)
-        return Edit(place, self.line_end + " " * (owner.span.column - 1) + entry)
+        indent = self.line_end + " " * (owner.span.column - 1)
+        return Edit(place, "".join(indent + entry for entry in entries))
 
     def _without_part(self, parts: list[Span], index: int) -> Edit | None:
         """Delete one of the parts between brackets, with its comma."""
