@@ -34,7 +34,7 @@ COMMANDS = {
 }
 """Every command with its line in the overview, so that the overview imports none of them."""
 
-LIVING = 100_000
+LIVING = 1_000_000
 """Objects that are made until some garbage is looked for: what a command makes lives to its end."""
 
 
