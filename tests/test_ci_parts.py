@@ -204,16 +204,62 @@ def test_modules_of_the_repository_are_left_alone(repository):
 
 
 def test_the_page_uses_the_inputs_that_there_are():
-    [steps] = [block["jobs"]["specs"]["steps"] for block in BLOCKS if "jobs" in block]
+    [steps] = [block["jobs"]["specs"]["steps"] for block in BLOCKS if "specs" in jobs(block)]
     [given] = [step["with"] for step in steps if step["uses"].startswith("OWNER/")]
     assert set(given) <= set(ACTION["inputs"])
     table = re.findall(r"^\| `([\w-]+)` \| .* \| (?:`(.*?)`)? *\|$", PAGE, re.MULTILINE)
     assert dict(table) == {name: one["default"] for name, one in ACTION["inputs"].items()}
 
 
+def test_the_comment_on_a_pull_request(repository):
+    [steps] = [block["jobs"]["changes"]["steps"] for block in BLOCKS if "changes" in jobs(block)]
+    programs = repository.parent / "programs"
+    programs.mkdir()
+    python = shlex.quote(Path(sys.executable).as_posix())
+    for name, text in (("cnncalc", f'exec {python} -m cnncalc "$@"'), ("gh", 'cat "${@: -1}"')):
+        (programs / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (programs / name).chmod(0o755)
+    (repository.parent / "step.sh").write_text(steps[-1]["run"])
+    env = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
+        "NUMBER": "1",
+        **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "somebody"),
+        **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "a@b.c"),
+    }
+
+    def run(*command):
+        done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def comment():
+        run("git", "add", ".")
+        run("git", "commit", "-qm", "a change")
+        bash = [shutil.which("bash"), "--noprofile", "--norc", "-eo", "pipefail"]
+        return run(*bash, str(repository.parent / "step.sh"))
+
+    run("git", "init", "-q")
+    run("git", "add", ".")
+    run("git", "commit", "-qm", "before")
+    Path("readme.md").write_text("nothing of interest\n")
+    assert comment() == ""
+    for name in ("nets/bad é.yml", "nets/good.yaml"):
+        Path(name).write_text(FILES["nets/good.yaml"].replace("4", "5"), encoding="utf-8")
+    text = comment()
+    assert text.count("### ") == 2
+    assert "| params | 772 | 965 | +193 |" in text  # 3 * 8 * 8 weights and a bias, 4 and 5 times
+
+
+def jobs(block):
+    return block.get("jobs", {}) if isinstance(block, dict) else {}
+
+
 # ---- every command on the page
 
-COMMANDS = sorted(set(re.findall(r"(?:^|- |run: |entry: )(cnncalc [^#\n]+)", PAGE, re.MULTILINE)))
+COMMANDS = sorted(
+    set(re.findall(r"(?:^|- |run: |entry: )(cnncalc lint[^#\n]*)", PAGE, re.MULTILINE))
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
