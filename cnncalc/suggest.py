@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 MOST_CANDIDATES = 1_000
 """A search among more would take seconds in a file with many mistakes."""
@@ -10,6 +11,11 @@ MOST_CANDIDATES = 1_000
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like `name`, ignoring case and underscores; None when nothing is near."""
+    return _nearest(name, tuple(candidates))
+
+
+@lru_cache(maxsize=1_000)  # mistakes repeat, and a search takes a millisecond
+def _nearest(name: str, candidates: tuple[str, ...]) -> str | None:
     from difflib import SequenceMatcher, get_close_matches  # paid for only by a mistake
 
     form = _form(name)
