@@ -43,7 +43,7 @@ layers:
   - MaxPool2d: 2
     expect:
       shape:
-        - 8   # right
+        - "8"   # right
         - 4   # wrong
 
         - 8
@@ -73,7 +73,7 @@ layers:
   - MaxPool2d: 2
     expect:
       shape:
-        - 8   # right
+        - "8"   # right
         - 8   # wrong
 
         - 8
@@ -296,7 +296,7 @@ def test_the_blocks_of_a_file_are_printed_as_they_would_be():
     assert lines[3:9] == [
         "expect:",
         "  shape:",
-        "    - 8   # right",
+        '    - "8"   # right',
         "    - 8   # wrong",
         "",
         "    - 8",

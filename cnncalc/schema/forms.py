@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 
 EXPRESSION: Schema = {**argument.EXPRESSION, "description": "an expression"}
 NULL: Schema = {"type": "null"}
-SCALAR: Schema = {"type": ["number", "boolean", "string", "null"]}
+SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
 TYPE = f"^{TYPE_NAME.pattern}$"
 REFERENCE: Schema = {"type": "string", "pattern": f"^{IDENTIFIER.pattern}$"}
 NAME: Schema = {**REFERENCE, "not": {"enum": list(REFERENCES)}}
