@@ -140,9 +140,9 @@ def command(
         sources, failed = _mend(
             sources, lambda one: _visible(jobs[one.document.file].check(one), view), how, failed
         )
-    loaded = [load(one) for one in sources]
-    _known(loaded, [name for name, _ in assignments], variant)
-    checked = check_all([job(one) for one in sources], loaded)
+    if assignments or variant:
+        _known([load(one) for one in sources], [name for name, _ in assignments], variant)
+    checked = check_all([job(one) for one in sources])
     _show(checked, view, how)
     levels = (finding.problem.level for one in checked for finding in one.findings)
     failing = any(_reaches(level, view.failing) for level in levels)

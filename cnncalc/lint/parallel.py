@@ -50,17 +50,15 @@ class Job(NamedTuple):
         return [base, *(base._replace(variant=one) for one in everything)]
 
 
-def check_all(jobs: Sequence[Job], loaded: Sequence[Loaded]) -> list[Checked]:
+def check_all(jobs: Sequence[Job]) -> list[Checked]:
     """The findings in all specs, in their order."""
     processes = min(len(jobs) // FEWEST, os.cpu_count() or 1, MOST_PROCESSES)
     found = _shared_out(jobs, processes) if processes > 1 else None
-    if found is None:
-        return [job.check(one) for job, one in zip(jobs, loaded, strict=True)]
-    return [Checked(one.document, those) for one, those in zip(loaded, found, strict=True)]
+    return found or [job.check(load(job.source)) for job in jobs]
 
 
-def _shared_out(jobs: Sequence[Job], processes: int) -> list[tuple[Finding, ...]] | None:
-    """The findings of each job; None where the machine does not let processes work together."""
+def _shared_out(jobs: Sequence[Job], processes: int) -> list[Checked] | None:
+    """What each job found; None where the machine does not let processes work together."""
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
     try:
@@ -68,7 +66,9 @@ def _shared_out(jobs: Sequence[Job], processes: int) -> list[tuple[Finding, ...]
     except (ImportError, NotImplementedError, OSError):
         return None
     try:
-        return list(pool.map(_findings, jobs))
+        found = pool.map(_findings, jobs)
+        documents = [load(job.source).document for job in jobs]  # too large to be sent around
+        return [Checked(one, those) for one, those in zip(documents, found, strict=True)]
     except (BrokenExecutor, OSError):
         return None
     finally:
