@@ -3,10 +3,8 @@
 import csv
 import io
 import json
-from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from helpers import compute, good, spec
 
@@ -14,10 +12,6 @@ from cnncalc.analysis.device import bounds, layer_time, network_time, parse
 from cnncalc.analysis.report import Device, Sizing
 from cnncalc.cli import group
 from cnncalc.render.text import duration
-
-EXAMPLES = yaml.safe_load(
-    (Path(__file__).parent / "data" / "worked_examples.yaml").read_text(encoding="utf-8")
-)
 
 TEN_LAYERS = """\
 cnncalc: 1
@@ -53,28 +47,6 @@ def line(out, name):
     """What a total says."""
     (found,) = (one for one in out.split("\n") if one.startswith(f"{name:<14}"))
     return found[14:]
-
-
-@pytest.mark.parametrize(
-    ("device", "shown", "hours"),
-    [
-        ("0.15TMACS", "18.96 h", 19.0),
-        ("150GMACS", "18.96 h", 19.0),
-        ("12TMACS", "14.22 min", 0.237),
-    ],
-)
-def test_the_lecture_notes_ten_layers_and_a_million_images(device, shown, hours):
-    """19.0 h, which the notes round down to 18, and 14 min; a multiply-add counts once."""
-    (row,) = (row for row in EXAMPLES["compute"] if "layer" in row)
-    assert compute(TEN_LAYERS).totals.macs == 10 * row["macs"]
-    out = run("summary", "ten.yaml", "--device", device, "--images", "1M").stdout
-    assert line(out, "images") == f"{shown} for 1,000,000 images"
-    text = run(
-        "compare", "ten.yaml", "--device", device, "--images", "1M", "--format", "json"
-    ).stdout
-    assert round(json.loads(text)["networks"][0]["seconds_of_images"] / 3600, 3) == pytest.approx(
-        hours, rel=3e-3
-    )
 
 
 def test_at_two_operations_a_multiply_add_it_takes_twice_as_long_and_the_bias():

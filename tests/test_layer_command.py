@@ -1,14 +1,12 @@
-"""`cnncalc layer`: every number of the worked examples by a command line, and its formulas."""
+"""`cnncalc layer`: numbers with their formulas. test_answers.py has the worked examples."""
 
 import json
 import re
 import shlex
 from fractions import Fraction
 from math import ceil, floor, prod
-from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from test_registry import EXAMPLES as LAYERS, make
 
@@ -16,47 +14,6 @@ from cnncalc import layers
 from cnncalc.cli import group
 from cnncalc.formula import Formula
 from cnncalc.render.working import decimal, saving
-
-EXAMPLES = yaml.safe_load(
-    (Path(__file__).parent / "data" / "worked_examples.yaml").read_text(encoding="utf-8")
-)
-
-SIZES = [  # rows of `output_size`, in order
-    "Conv1d out_channels=1 kernel_size=3 --input 1x7",
-    "Conv1d out_channels=1 kernel_size=3 stride=2 --input 1x7",
-    "Conv1d out_channels=1 kernel_size=3 stride=3 --input 1x7",
-    "Conv1d out_channels=1 kernel_size=3 padding=1 --input 1x7",
-    "Conv2d out_channels=6 kernel_size=5 --input 3x32x32",
-    "Conv2d out_channels=10 kernel_size=5 --input 6x28x28",
-    "Conv2d out_channels=10 kernel_size=5 padding=2 --input 3x32x32",
-    "Conv2d out_channels=1 kernel_size=3 --input 1x4x4",
-    "Conv2d out_channels=1 kernel_size=3 padding=same --input 1x5x5",
-    "Conv2d out_channels=1 kernel_size=3 padding=full --input 1x5x5",
-    "Conv2d out_channels=1 kernel_size=3 stride=2 padding=1 --input 1x6x6",
-    "Conv2d out_channels=1 kernel_size=3 dilation=2 --input 1x7x7",
-    None,  # 44 layers: see `--until`
-    "Conv2d out_channels=20 kernel_size=5 stride=2 --input 3x200x200",
-    "'Conv2d: {out_channels: 20, kernel_size: 5, padding: 4}' --input 3x200x200",
-    "MaxPool2d kernel_size=3 stride=1 --input 20x5x5",
-    "MaxPool2d kernel_size=3 stride=2 --input 20x5x5",
-    "Conv1d out_channels=1 kernel_size=2 stride=3 padding=[[1,0]] --input 1x8",
-]
-
-COUNTS = [  # rows of `parameters` and then of `compute`, in order; one command for each layer
-    ["Conv2d out_channels=10 kernel_size=5 padding=2 --input 3x32x32"],
-    ["Conv2d out_channels=32 kernel_size=3 padding=1 --input 16x64x64 --dense"],
-    [
-        "Conv2d out_channels=16 kernel_size=3 padding=1 groups=16 bias=false --input 16x64x64",
-        "Conv2d out_channels=32 kernel_size=1 --input 16x64x64",
-    ],
-    ["Conv2d out_channels=20 kernel_size=5 padding=4 bias=false --input 3x200x200"],
-    ["Conv2d out_channels=40000 kernel_size=200 bias=false --input 3x200x200"],
-    ["Linear out_features=100 bias=false --input 36000000"],
-    ["Linear out_features=3 bias=false --input 7"],
-    ["LocallyConnected1d out_channels=1 kernel_size=3 stride=2 bias=false --input 1x7"],
-    ["Conv1d out_channels=1 kernel_size=3 stride=2 bias=false --input 1x7"],
-    ["Conv2d out_channels=100 kernel_size=5 --input 100x68x68"],
-]
 
 
 def run(command, code=0):
@@ -70,77 +27,6 @@ def answers(command):
     """The JSON of a command, its steps by name."""
     found = json.loads(run(f"{command} --format json"))
     return found | {step["name"]: step for step in found["sizes"] + found["counts"]}
-
-
-def cases(commands, rows):
-    return [
-        pytest.param(command, row, id=str(command))
-        for command, row in zip(commands, rows, strict=True)
-        if command
-    ]
-
-
-@pytest.mark.parametrize(("command", "row"), cases(SIZES, EXAMPLES["output_size"]))
-def test_an_output_size_of_the_notes(command, row):
-    found = answers(command)
-    name = "length" if "1d" in command else "height"
-    size = found[name]
-    assert size["value"] == row["out"] == found["outputs"][0][1]
-    assert ("/" not in size["exact"]) is row["exact"]
-    shown = run(command)
-    assert ("never read" in shown) is (not row["exact"])
-    assert ("rounded down" in shown) is (not row["exact"])
-
-
-@pytest.mark.parametrize(
-    ("commands", "row"),
-    [
-        pytest.param(commands, row, id=commands[0])
-        for commands, row in zip(
-            COUNTS, [*EXAMPLES["parameters"], EXAMPLES["compute"][0]], strict=True
-        )
-    ],
-)
-def test_counts_of_the_notes(commands, row):
-    found = [answers(command) for command in commands]
-    facts = {
-        "in_elements": prod(found[0]["inputs"][0]),
-        "out_elements": prod(found[-1]["outputs"][0]),
-        "out": found[-1]["outputs"][0],
-        "params": sum(one["params"]["value"] for one in found),
-        "macs": found[-1]["MACs"]["value"],
-        "dense_equivalent": found[-1].get("dense", {}).get("connected"),
-    }
-    if row["layer"] == "Linear" and "out_features" in row:
-        facts["out"] = row.get("out")
-    stated = {key: row[key] for key in facts if key in row}
-    assert stated == {key: facts[key] for key in stated}
-    assert {"params", "macs"} & stated.keys()
-
-
-def test_the_parts_of_a_depthwise_separable_convolution():
-    (row,) = (row for row in EXAMPLES["parameters"] if "parts" in row)
-    (commands,) = (one for one in COUNTS if len(one) > 1)
-    (depthwise, pointwise) = (run(command) for command in commands)
-    weights, points, biases = row["parts"]
-    assert f"3*3*16/16*16 = {weights}" in depthwise
-    assert f"(1*1*16 + 1)*32 = {points + biases}" in pointwise
-
-
-def test_the_erratum_of_alexnets_first_layer():
-    shown = run("Conv2d out_channels=96 kernel_size=11 stride=4 padding=10 --input 3x224x224")
-    (row,) = (row for row in EXAMPLES["errata"] if "AlexNet" in row["claim"])
-    assert row["right"].startswith("(224 - 11 + 2*10)/4 + 1 = 59.25")
-    assert "(224 - 11 + 2*10)/4 + 1 = 59.25, rounded down to 59" in shown
-
-
-def test_the_erratum_of_the_fully_connected_layer():
-    (row,) = (row for row in EXAMPLES["errata"] if "40k-neuron" in row["claim"])
-    for command in (
-        "Conv2d out_channels=40000 kernel_size=200 bias=false --input 3x200x200",
-        "Linear out_features=40000 bias=false --input 120000",
-    ):
-        assert answers(command)["params"]["value"] == row["right"]
 
 
 # ---- formulas

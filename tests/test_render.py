@@ -98,6 +98,9 @@ def test_counting_as_keras_does():
     """Keras' summary of this network: 1,679,082 in total, 1,408 of them non-trainable."""
     out = run("summary", "fmnist_cnn", "--counting", "keras").stdout
     assert "1,679,082 in the Keras view: 1,677,674 trainable, 1,408 non-trainable" in out
+    counted = ("summary", "fmnist_cnn", "--counting", "keras", "--format", "csv")
+    rows = csv.DictReader(io.StringIO(run(*counted).stdout))
+    assert sum(int(row["keras_params"]) for row in rows) == 1679082
 
 
 def test_the_failing_layer_shows_its_cause_and_what_comes_after():

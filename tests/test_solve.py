@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 from click.testing import CliRunner
-from test_layer_command import EXAMPLES, run
+from test_layer_command import run
 
 from cnncalc import layers
 from cnncalc.answers.one_layer import read_layer
@@ -115,75 +115,13 @@ def test_the_first_value_for_which_something_holds(low):
         assert found == min(max(wanted, low), high + 1)
 
 
-# ---- the worked examples
-
-KEEPS = [  # rows of `solve` that keep the size, in order
-    "Conv2d out_channels=8 kernel_size=3 --keep-size",
-    "Conv2d out_channels=8 kernel_size=5 --keep-size",
-    "Conv2d out_channels=8 kernel_size=7 --keep-size",
-]
-DEPTHS = [  # rows of `solve` about the number of layers, in order
-    "Conv2d out_channels=3 kernel_size=5 --input 3x32x32 --until 4",
-    "Conv2d out_channels=3 kernel_size=5 --input 3x224x224 --until 4",
-]
-FITS = "Conv2d out_channels=8 kernel_size=5 stride=2 --input 3x32x32 --output-size 16"
-
-
-def rows(key):
-    return [row for row in EXAMPLES["solve"] if key in row]
-
-
-def test_every_row_has_a_command():
-    assert len(EXAMPLES["solve"]) == len(KEEPS) + len(DEPTHS) + 1
-
-
-@pytest.mark.parametrize(("command", "row"), list(zip(KEEPS, rows("keep_size"), strict=True)))
-def test_padding_that_keeps_every_size(command, row):
-    assert [axis["values"] for axis in solutions(command)] == [[row["p"]]] * 2
-    everywhere = json.loads(run(f"{command} --format json"))["axes"][0]
-    assert everywhere["wanted"] is None
-    assert everywhere["solutions"][0]["numbers"].startswith("(N - ")
-    shown = run(command)
-    assert f"(N - {row['f']} + 2*{row['p']})/1 + 1 = N\n" in shown
-    for n in (row["f"], 20, 33):
-        wide = solutions(f"{command} --input 1x{n}x{n}")
-        assert [axis["values"] for axis in wide] == [[row["p"]]] * 2
-
-
-@pytest.mark.parametrize(("command", "row"), list(zip(DEPTHS, rows("layers"), strict=True)))
-def test_layers_until_a_map_is_small(command, row):
-    found = json.loads(run(f"{command} --format json"))
-    assert found["layers"] == row["layers"]
-    assert found["maps"][-1][1:] == [row["out"]] * 2
-    assert f"({row['n']} - {row['out']})/4 = {row['layers']}" in run(command)
-
-
-def test_the_erratum_of_the_44_layers():
-    (row,) = (row for row in EXAMPLES["errata"] if "44 layers" in row["claim"])
-    assert run(DEPTHS[1]).startswith(f"{row['right']} such layers")
-    (size,) = (one for one in EXAMPLES["output_size"] if "layers" in one)
-    command = DEPTHS[1].replace("--until 4", f"--until {size['out']}")
-    assert run(command).startswith(f"{size['layers']} such layers")
-
-
-def test_padding_where_no_equal_one_fits():
-    (row,) = (row for row in EXAMPLES["solve"] if row.get("p") == "whatever fits")
-    assert "[2,1] (total 3) gives 16" in row["note"]
-    for axis in solutions(FITS):
-        assert [2, 1] in axis["values"]
-        assert {tuple(one["value"]) for one in axis["solutions"] if one["exact"]} == {
-            (1, 2),
-            (2, 1),
-        }
-    shown = run(FITS).splitlines()
-    assert shown[1].startswith("  2 ")
-    assert shown[1].endswith("(32 - 5 + 2*2)/2 + 1 = 16.5, rounded down to 16")
-    assert any(line.endswith("(32 - 5 + 2 + 1)/2 + 1 = 16") for line in shown)
-
-
-def test_the_last_pool_of_dogs_vs_cats():
-    found = solutions("MaxPool2d stride=2 --input 512x18x18 --solve kernel_size --output-size 8")
-    assert [axis["values"] for axis in found] == [[4, 3]] * 2
+@pytest.mark.parametrize(("f", "p"), [(3, 1), (5, 2), (7, 3)])
+def test_padding_that_keeps_every_size(f, p):
+    command = f"Conv2d out_channels=8 kernel_size={f} --keep-size"
+    assert f"(N - {f} + 2*{p})/1 + 1 = N\n" in run(command)
+    for n in (f, 20, 33):
+        found = solutions(f"{command} --input 1x{n}x{n}")
+        assert [axis["values"] for axis in found] == [[p]] * 2
 
 
 # ---- the command

@@ -1,12 +1,12 @@
 """The matrices of a convolution, multiplied out, against plain loops and worked examples."""
 
-import json
 from math import prod
 
 import numpy as np
 import pytest
 from naive import convolution
-from test_layer_command import EXAMPLES, run
+from test_answers import EXAMPLES
+from test_layer_command import run
 
 from cnncalc import layers
 from cnncalc.answers.toeplitz import matrices
@@ -47,15 +47,6 @@ def test_both_products_are_the_convolution(name, arguments, x):
     patches = filled(found.patches, image).reshape(layer.groups, -1, prod(wanted.shape[1:]))
     rows = weight.reshape(layer.groups, -1, patches.shape[1])
     np.testing.assert_allclose((rows @ patches).reshape(found.output), wanted)
-
-
-def test_the_claim_of_the_notes():
-    (row,) = (one for one in EXAMPLES["backprop"] if "Toeplitz" in one["claim"])
-    assert row["claim"].endswith("3x3 kernel on 4x4 input: a 4x16 matrix")
-    command = "Conv2d out_channels=1 kernel_size=3 bias=false --input 1x4x4 --toeplitz"
-    assert "y = W x, W being 4 x 16:" in run(command)
-    found = json.loads(run(f"{command} --format json"))
-    assert np.array(filled(found["matrix"], np.ones(found["weight"]))).shape == (4, 16)
 
 
 def test_a_matrix_of_one_channel_is_doubly_blocked():

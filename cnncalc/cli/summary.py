@@ -144,16 +144,14 @@ def _plain(report: Report, form: str, view: dict[str, Any]) -> str:
 
     if form == "csv":
         chosen = [c for c in view["columns"] if c in render_columns.COLUMNS]
-        return machine.to_csv(
-            report, _rows(report, view), chosen or _default(report, render_columns.CSV_DEFAULT)
-        )
+        default = _default(report, render_columns.CSV_DEFAULT, view["counting"])
+        return machine.to_csv(report, _rows(report, view), chosen or default)
     chosen = [c for c in view["columns"] if c in render_columns.COLUMNS]
     shown = _flat(report, view) if _is_flat(view) else lines(tree(report.rows), view["depth"] or 99)
     if view["depth"] is None:
         shown = [line for line in shown if line.leaf]
-    return machine.to_markdown(
-        report, shown, chosen or _default(report, render_columns.FLAT_DEFAULT)
-    )
+    default = _default(report, render_columns.FLAT_DEFAULT, view["counting"])
+    return machine.to_markdown(report, shown, chosen or default)
 
 
 def _table(report: Report, view: dict[str, Any]) -> str:
@@ -168,15 +166,17 @@ def _table(report: Report, view: dict[str, Any]) -> str:
     return table.summary(
         report,
         shown,
-        view["columns"] or _default(report, default),
+        view["columns"] or _default(report, default, view["counting"]),
         left_out=left_out,
         counting=view["counting"],
         width=view["width"],
     )
 
 
-def _default(report: Report, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that nobody chose: with times where there is a device."""
+def _default(report: Report, columns: tuple[str, ...], counting: str) -> tuple[str, ...]:
+    """The columns that nobody chose: with times where there is a device, params as counted."""
+    if counting == "keras":
+        columns = tuple("keras_params" if one == "params" else one for one in columns)
     return (*columns, *render_columns.TIMES) if report.sizing.device else columns
 
 

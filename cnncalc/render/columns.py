@@ -78,6 +78,9 @@ COLUMNS: dict[str, Column] = {
     "input": Column("input", False, _last(lambda row: text.shapes(row.in_shapes))),
     "output": Column("output", False, _last(_outputs)),
     "params": Column("params", True, _summed(lambda row: row.cost and row.cost.params)),
+    "keras_params": Column(
+        "params", True, _summed(lambda row: row.cost and row.cost.params + row.cost.buffers)
+    ),
     "trainable": Column("trainable", True, _summed(lambda row: row.cost and row.cost.trainable)),
     "frozen": Column("frozen", True, _summed(lambda row: row.cost and row.cost.frozen)),
     "buffers": Column("buffers", True, _summed(lambda row: row.cost and row.cost.buffers)),

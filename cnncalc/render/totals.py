@@ -74,7 +74,8 @@ def times(report: Report) -> Iterator[tuple[str, str]]:
     yield "time", said
     if sizing.images is not None:
         whole = None if seconds is None else seconds * sizing.images
-        yield "images", f"{duration(whole)} for {count(sizing.images)} images"
+        macs = None if report.totals.macs is None else report.totals.macs * sizing.images
+        yield "images", f"{duration(whole)} for {count(sizing.images)} images, {count(macs)} MACs"
     yield "assumed", assumptions(sizing)
 
 
