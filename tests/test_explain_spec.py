@@ -19,7 +19,7 @@ NET = """\
 cnncalc: 1
 name: "a_net & <b> #1 | 100%"
 input: [3, 32, 32]
-vars: {mid: 16, slope: 0.2, wide: $(mid * 4)}
+vars: {mid: 16, wide: $(mid * 4)}
 defaults:
   Conv2d: {bias: false, padding: $(mid // 16)}
 blocks:
@@ -35,7 +35,7 @@ layers:
   - for: [mid, n]
     in: [[8, 1], [$mid, 2]]
     layers:
-      - Block: {mid: $(mid + n), act: {LeakyReLU: $slope}}
+      - Block: {mid: $(mid + n), act: {LeakyReLU: $(n / 10)}}
         repeat: $n
     name: body
   - Upsample: {scale_factor: 1.5}
@@ -208,12 +208,9 @@ def test_a_name_is_followed_through_calls_and_loops():
 def test_a_layer_that_is_passed_on_sees_the_names_of_its_caller():
     one = layer(document("net.yaml"), "layers.1[0].0.Block[0].1")
     (slope,) = one["arguments"]
-    assert (slope["name"], slope["expression"], slope["value"]) == (
-        "negative_slope",
-        "slope",
-        "0.2",
-    )
-    assert [(n["what"], n["line"]) for n in slope["names"]] == [("variable of the file", 4)]
+    assert (slope["name"], slope["expression"], slope["value"]) == ("negative_slope", "n/10", "0.1")
+    assert slope["numbers"] == "1/10"
+    assert [(n["what"], n["line"]) for n in slope["names"]] == [("of the loop", 18)]
 
 
 def test_lists_and_channels_and_defaults():
@@ -394,6 +391,7 @@ def test_latex_is_balanced_and_escaped(name):
     [
         ("(N - F + 2*P)/S + 1", r"\frac{N - F + 2 \cdot P}{S} + 1"),
         ("(5*5*3 + 1)*10", r"\left(5 \cdot 5 \cdot 3 + 1\right) \cdot 10"),
+        ("2*(a + b)", r"2 \cdot \left(a + b\right)"),
         ("a - (b - c)", r"a - \left(b - c\right)"),
         ("F_h*out_channels", r"F_{\mathrm{h}} \cdot \mathit{out\_channels}"),
         ("1,234,567", "1{,}234{,}567"),
