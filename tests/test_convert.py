@@ -236,6 +236,12 @@ CASES = {
         HEAD + "layers:\n  - layers:\n      - Identity: null\n"
         "  - Conv2d: {out_channels: 4, kernel_size: 6}\n",
     ),
+    "all of a list": (
+        HEAD
+        + "layers:\n  - layers:\n      - AdaptiveAvgPool2d: 6\n      - Flatten\n  - Linear: 4\n",
+        HEAD + "layers:\n  - layers:\n      - Identity: null\n      - Identity\n"
+        "  - Conv2d: {out_channels: 4, kernel_size: 6}\n",
+    ),
     "pools": (
         HEAD
         + "layers:\n  - AdaptiveMaxPool2d: {output_size: [3, 1]}\n  - Dropout: 0.5\n  - Flatten\n"
