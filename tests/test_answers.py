@@ -2,14 +2,16 @@
 
 tests/data/worked_examples.yaml holds them with their sources. ANSWERS is the list: what tells a
 row apart from the others, and its command lines. A reader for each section takes the answers from
-the JSON, the arrays or a named line of the output; together with what the command lines ask, they
-are the whole row.
+the JSON, the arrays or a named line of the output: all of the row, what it asks included, but for
+words. The closed forms of gradients are proved for all layers in test_engine_conv.py,
+test_engine_pool.py and test_gradients.py; here, on what a user can run.
 """
 
 import csv
 import json
 import re
 import shlex
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -125,10 +127,12 @@ ANSWERS = {
             "--output-size 16",
         ],
         "n: 32, layers: 7": [
-            "layer Conv2d out_channels=3 kernel_size=5 stride=1 --input 3x32x32 --until 4",
+            "layer Conv2d out_channels=3 kernel_size=5 --input 3x32x32 --until 4",
+            "layer Conv2d out_channels=3 kernel_size=5 --input 3x8x8",
         ],
         "n: 224, layers: 55": [
-            "layer Conv2d out_channels=3 kernel_size=5 stride=1 --input 3x224x224 --until 4",
+            "layer Conv2d out_channels=3 kernel_size=5 --input 3x224x224 --until 4",
+            "layer Conv2d out_channels=3 kernel_size=5 --input 3x8x8",
         ],
     },
     "parameters": {
@@ -147,7 +151,7 @@ ANSWERS = {
             "layer Conv2d out_channels=20 kernel_size=5 padding=4 bias=false --input 3x200x200",
         ],
         "source: E, layer: Linear": [
-            "layer Conv2d out_channels=40000 kernel_size=200 bias=false --input 3x200x200",
+            "layer Linear out_features=40000 bias=false --input 120000",
         ],
         "source: D": ["layer Linear out_features=100 bias=false --input 36000000"],
         "source: C, in: [7]": ["layer Linear out_features=3 bias=false --input 7"],
@@ -178,9 +182,9 @@ ANSWERS = {
     },
     "backprop": {
         "claim: dL/dK =": [f"run small.yaml {BACK}", "check-gradients small.yaml"],
-        "claim: dL/dX =": [f"run small.yaml {BACK}", "check-gradients small.yaml"],
+        "claim: K rotated by 180 degrees": [f"run small.yaml {BACK}", "check-gradients small.yaml"],
         "claim: dL/dB =": [f"run small.yaml {BACK}", "check-gradients small.yaml"],
-        "claim: average pooling": [
+        "claim: 1/Q of the gradient to each": [
             f"run mean.yaml {BACK}",
             "check-gradients mean.yaml",
         ],
@@ -227,13 +231,15 @@ ANSWERS = {
         "name: lenet_gluon": ["summary lenet_gluon --counting keras"],
     },
     "errata": {
-        "claim: 44 layers": [
+        "claim: 224x224 with a 5x5 kernel needs 44 layers to reach 4x4": [
             "layer Conv2d out_channels=3 kernel_size=5 --input 3x224x224 --until 4",
         ],
-        "claim: 57x57": [
+        "claim: 'AlexNet first layer with padding F-1, stride 4: 57x57'": [
             "layer Conv2d out_channels=96 kernel_size=11 stride=4 padding=10 --input 3x224x224",
         ],
-        "claim: 40k-neuron": ["layer Linear out_features=40000 bias=false --input 120000"],
+        "claim: 40k-neuron layer on 200x200x3 has 4800000": [
+            "layer Linear out_features=40000 bias=false --input 120000"
+        ],
     },
 }
 """By section, what tells a row apart, and its command lines behind `cnncalc`."""
@@ -307,58 +313,88 @@ def only(path):
 # ---- what the command lines of each section answer
 
 
-def output_size(lines, _):
+def of_row(row, facts):
+    """Those of the facts that the row states, and what else its note says."""
+    return {name: fact for name, fact in facts.items() if name in row or name == "working"}
+
+
+def window(one):
+    """What stands in a formula for each of its letters, by the names of the rows."""
+    letters = re.findall(r"[A-Za-z]\w*", one["formula"])
+    pattern = re.sub(r"[A-Za-z]\w*", lambda _: r"(\w+)", re.escape(one["formula"]))
+    put = re.fullmatch(pattern, one["numbers"]).groups()
+    found = {a: int(b) if b.isdigit() else b for a, b in zip(letters, put, strict=True)}
+    facts = {"n": found["N"], "f": found["F"], "s": found["S"]}
+    pads = [found.get(f"P_{side}") for side in ("before", "after")]
+    return facts | {"p": found.get("P", 0), "d": found.get("d", 1), "pads": pads}
+
+
+def written(found):
+    """The layer of an answer: its type, arguments and input."""
+    name, arguments = re.fullmatch(r"(\w+)\((.*)\)", found["layer"]).groups()
+    pairs = re.sub(r"(\w+)=", r"\1: ", arguments)
+    return {"layer": name, "in": found["inputs"][0]} | yaml.safe_load(f"{{{pairs}}}")
+
+
+def output_size(lines, row):
     *until, line = lines
     name = "length" if "1d" in line else "height"
-    size = step(answer(line), name)
+    found = answer(line)
+    size = step(found, name)
     shown = output(line)
     fits = "/" not in size["exact"]
     assert ("never read" in shown) is ("rounded down" in shown) is (not fits)
-    found = {"out": size["value"], "exact": fits, "note": said(line, name)}
+    facts = window(size) | {"out": size["value"], "exact": fits, "working": said(line, name)}
+    facts["pool"] = found["layer"].startswith("MaxPool")
     for one in map(answer, until):
-        assert [found["out"]] * 2 == one["maps"][-1][1:]
-        found["layers"] = one["layers"]
-    return found
+        (first, *_, last) = (maps[1] for maps in one["maps"])
+        assert last == facts["out"]
+        facts |= {"n": first, "layers": one["layers"]}
+    return of_row(row, facts)
 
 
-def solve(lines, _):
-    (line,) = lines
-    found = answer(line)
+def solve(lines, row):
+    line = lines[0]
     if "--until" in line:
-        return {"layers": found["layers"], "out": found["maps"][-1][1]}
-    high, wide = (axis["solutions"] for axis in found["axes"])
+        return output_size(lines, row)
+    high, wide = (axis["solutions"] for axis in answer(line)["axes"])
     assert high == wide
     if "--keep-size" in line:
         (one,) = high
-        assert found["axes"][0]["wanted"] is None
-        return {"p": one["value"], "n": "any", "note": one["numbers"]}
+        facts = window(one)
+        assert (facts.pop("n"), facts["p"]) == ("N", one["value"])
+        return of_row(row, facts | {"n": "any", "keep_size": one["exact"]})
     fitting = [one["value"] for one in high if one["exact"]]
-    assert {tuple(sorted(one)) for one in fitting} == {(1, 2)}
-    return {"p": "whatever fits", "note": f"{said(line, str(fitting[-1]))} {sum(fitting[-1])}"}
+    assert sorted(fitting) == [[1, 2], [2, 1]]
+    facts = window(high[-1]) | {"p": "whatever fits"}
+    return of_row(
+        row, facts | {"working": f"{said(line, '[2, 1]')} {fitting[-1]} {sum(fitting[-1])}"}
+    )
 
 
 def parameters(lines, row):
     runs = [line for line in lines if line.startswith("run")]
     found = [answer(line) for line in lines if line not in runs]
-    elements = {
-        name: int(one["numbers"].split("*")[0])
-        for name, one in (
-            ("in_elements", found[0]["memory"][0]),
-            ("out_elements", found[-1]["memory"][1]),
-        )
-    }
-    facts = elements | {
-        "out": found[-1]["outputs"][0],
-        "params": sum(step(one, "params")["value"] for one in found),
-    }
-    if "--dense" in lines[0]:
+    facts = {"out": found[-1]["outputs"][0], "working": [one["layer"] for one in found]}
+    facts["params"] = sum(step(one, "params")["value"] for one in found)
+    for name, one in (
+        ("in_elements", found[0]["memory"][0]),
+        ("out_elements", found[-1]["memory"][1]),
+    ):
+        facts[name] = int(one["numbers"].split("*")[0])
+    facts |= written(found[0])
+    if prod(facts["in"]) == prod(row.get("in", [])):  # flattened
+        facts["in"] = row["in"]
+    if row["layer"] != facts["layer"]:
+        del facts["layer"]  # it is told in words
+    if "dense" in found[0]:
         facts["dense_equivalent"] = found[0]["dense"]["connected"]
     for line in runs:
         output(line)
         sizes = {name: array.size for name, array in arrays("w.npz").items()}
         facts["parts"] = [*sizes.values()]
         facts |= {"weights": sizes["layers.0.weight"], "biases": facts["parts"][-1]}
-    return {name: fact for name, fact in facts.items() if name in row}
+    return of_row(row, facts)
 
 
 def values(lines, row):
@@ -371,25 +407,32 @@ def values(lines, row):
         output(line)
     ((y,),) = only("y.npz")
     facts = {"y": y.tolist(), "y00": y[0, 0], "y_first_row": y[0].tolist(), "y_last": y[-1, -1]}
-    return {name: fact for name, fact in facts.items() if name in row}
+    settings = re.findall(r"--set '?(\w+)=(\[.*?\]|\w+)", lines[-1])
+    facts |= {name: yaml.safe_load(value) for name, value in settings}
+    (name,) = {re.search(r"(\w+)\.yaml", line)[1] for line in lines}
+    return of_row(row, facts | {"working": SPECS[name]})
 
 
 def compute(lines, row):
     if "layer" in row:
         found = answer(lines[0])
-        return {"out": found["outputs"][0], "macs": step(found, "MACs")["value"]}
+        facts = {"out": found["outputs"][0], "macs": step(found, "MACs")["value"]}
+        return of_row(row, written(found) | facts)
     summary, *compares = lines
     slow, fast, *twice = (answer(line)["networks"][0]["seconds_of_images"] for line in compares)
     assert twice == pytest.approx([2 * slow, 2 * fast], rel=1e-12)
+    rates = [re.search(r"([\d.]+)TMACS", line)[1] for line in compares[:2]]
     layers = answer(summary)["totals"]["depth"]
     hours, images, macs = re.fullmatch(
-        r"([\d.]+) h for ([\d,]+)000,000 images, ([\d,]+) MACs", said(summary, "images")
+        r"([\d.]+) h for (\d+),000,000 images, ([\d,]+) MACs", said(summary, "images")
     ).groups()
     assert float(hours) == round(slow / 3600, 2)
     whole = f"{int(macs.replace(',', '')):.3e}".replace("+", "")
     return {
-        "note": f"{layers} layers, {images.strip(',')}M images, {whole} MACs, 0.15e12 and 12e12 a "
-        f"second: {slow / 3600:.1f} h ({slow // 3600:.0f}), {fast / 60:.1f} min ({fast / 60:.0f})"
+        "note": f"{layers} such layers x {images}M examples = {whole} MACs: {slow / 3600:.1f} h at "
+        f"{rates[0]}e12 a second (the notes round down to {slow // 3600:.0f} h) and {fast / 60:.1f} min "
+        f"({fast / 60:.0f} min) at {rates[1]}e12, counting one multiply-add as one operation "
+        "as the notes do; at two operations a multiply-add, twice that"
     }
 
 
@@ -412,7 +455,23 @@ def receptive_field(lines, row):
     (unit,) = of_one["units"]
     box = [[first, last + 1] for first, last in unit["box"]]
     at = {"layer": int(unit["layer"].rpartition(".")[2]), "position": unit["unit"], "box": box}
-    return {"rows": found[::2], "unit": at | {"note": row["unit"]["note"]}}
+    stem = yaml.safe_load(SPECS["stem"])
+    return {
+        "input": of_all["fields"][0]["shape"],
+        "layers": [in_short(item) for item in stem["layers"][1:]],
+        "rows": found[::2],
+        "unit": at | {"note": row["unit"]["note"]},
+    }
+
+
+def in_short(item):
+    """A layer of a spec as the notes write it, such as `Conv2d 7 stride 2 padding 3`."""
+    if isinstance(item, str):
+        return item
+    ((name, arguments),) = item.items()
+    others = {key: value for key, value in arguments.items() if key in ("stride", "padding")}
+    words = [name, arguments["kernel_size"], *(word for pair in others.items() for word in pair)]
+    return " ".join(map(str, words))
 
 
 def networks(lines, row):
@@ -426,15 +485,17 @@ def networks(lines, row):
     ]
     counts = [int(n.replace(",", "")) for n in re.findall(r"[\d,]*\d", said(line, "params "))]
     totals = dict(zip(("total", "trainable", "non_trainable"), counts, strict=True))
+    document = answer(line)
     facts = {
-        "input": answer(line)["inputs"]["input"],
+        "name": document["name"],
+        "input": document["inputs"]["input"],
         "params": {name: totals[name] for name in row["params"]},
         "rows": found,
     }
     for other in others:
         solved = answer(other)["axes"][0]["solutions"]
         assert [one["value"] for one in solved] == [4, 3]
-        facts["note"] = f"kernel {said(other, '3')} {solved[-1]['value']}"
+        facts["working"] = f"kernel {said(other, '3')} {solved[-1]['value']}"
     return facts
 
 
@@ -524,8 +585,11 @@ def of_a_maximum(lines):
 
 
 def as_a_matrix(lines):
-    """The matrix of 4 x 16 entries; times the input it is the convolution that `run` computes."""
+    """A matrix of 4 x 16 entries; times the input it gives the sums of all places."""
     found = answer(lines[0])
+    (claim,) = (row["claim"] for row in meant("backprop", "claim: Toeplitz"))
+    sizes = ["x".join(map(str, found[name][-2:])) for name in ("weight", "input")]
+    assert claim.endswith(f"; {sizes[0]} kernel on {sizes[1]} input: a 4x16 matrix")
     x, k = integers(4, 4), integers(3, 3)
     matrix = np.array([[k[tuple(at[2:])] if at else 0 for at in row] for row in found["matrix"]])
     assert matrix.shape == (4, 16)
@@ -557,9 +621,9 @@ def as_a_convolution(lines):
 
 PROOFS = {
     "claim: dL/dK =": of_the_kernel,
-    "claim: dL/dX =": of_the_input,
+    "claim: K rotated by 180 degrees": of_the_input,
     "claim: dL/dB =": of_the_bias,
-    "claim: average pooling": of_a_mean,
+    "claim: 1/Q of the gradient to each": of_a_mean,
     "claim: max pooling": of_a_maximum,
     "claim: Toeplitz": as_a_matrix,
     "claim: fully connected": as_a_convolution,
@@ -573,23 +637,8 @@ def test_a_claim_of_the_notes(question):
 
 # ---- the numbers of the rows
 
-ASKED = {
-    "output_size": {"n", "f", "s", "p", "d", "pads", "pool"},
-    "solve": {"n", "f", "s", "p", "keep_size"},
-    "parameters": {
-        *("layer", "in", "in_elements", "out_channels", "out_features"),
-        *("kernel_size", "padding", "bias"),
-    },
-    "values": {"op", "padding", "stride"},
-    "compute": {"layer", "in", "out_channels", "kernel_size"},
-    "receptive_field": {"layers", "input"},
-    "networks": {"name"},
-    "errata": set(),
-}
-"""What a row asks, unless its command lines answer it."""
-
-BESIDE = {"source", "note", "claim", "x", "w"}
-"""What is neither asked nor answered; x and w are in the files of the user."""
+IN_WORDS = {"source", "note", "claim", "op", "layer", "layers", "x", "w"}
+"""What a row may tell in words; x and w are in the files of the user."""
 
 QUESTIONS = [
     pytest.param(section, question, id=f"{section}: {question}")
@@ -608,18 +657,17 @@ def numbers(*texts):
     ("section", "question"), [one for one in QUESTIONS if one.values[0] != "backprop"]
 )
 def test_the_numbers_of_a_row(section, question):
-    """What is not answered is asked: it stands in the command lines, or in the working."""
+    """What was asked is read from the answer, too; numbers in words stand in the working."""
     lines = ANSWERS[section][question]
     (row,) = meant(section, question)
     answers = READERS[section](lines, row)
-    working = answers.pop("note", "")
+    working = answers.pop("working", "")
     assert answers == {key: row[key] for key in answers}
-    asked = row.keys() - answers.keys() - BESIDE
-    assert asked <= ASKED[section]
-    specs = [SPECS[name] for name in re.findall(r"(\w+)\.yaml", " ".join(lines))]
-    written = numbers(*lines, *specs, working)
-    assert numbers(*(row[key] for key in asked)) <= written
-    assert numbers(row.get("note", "")) <= written
+    words = row.keys() - answers.keys()
+    assert words <= IN_WORDS
+    assert numbers(*(row.get(key, "") for key in ("note", "op", "layer") if key in words)) <= (
+        numbers(working)
+    )
 
 
 @pytest.mark.parametrize("section", EXAMPLES)
