@@ -432,7 +432,8 @@ def compute(lines, row):
         "note": f"{layers} such layers x {images}M examples = {whole} MACs: {slow / 3600:.1f} h at "
         f"{rates[0]}e12 a second (the notes round down to {slow // 3600:.0f} h) and "
         f"{fast / 60:.1f} min ({fast / 60:.0f} min) at {rates[1]}e12, counting one "
-        "multiply-add as one operation as the notes do; at two operations a multiply-add, twice that"
+        "multiply-add as one operation as the notes do; at two operations a multiply-add, "
+        "twice that"
     }
 
 
