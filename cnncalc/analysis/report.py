@@ -355,13 +355,14 @@ def element_bytes(count: int, dtype: str) -> int:
 
 
 def _row(graph: Graph, node: Node, cost: Cost | None, fields: tuple[Field | None, ...]) -> Row:
+    inputs = [graph.values[index] for index in node.inputs]
     outputs = [graph.values[index] for index in node.outputs]
     field = fields[node.outputs[0]]
     return Row(
         node=node,
-        input_paths=tuple(graph.values[index].path for index in node.inputs),
-        in_shapes=tuple(graph.values[index].shape for index in node.inputs),
-        out_shapes=tuple(value.shape for value in outputs),
+        input_paths=tuple([value.path for value in inputs]),
+        in_shapes=tuple([value.shape for value in inputs]),
+        out_shapes=tuple([value.shape for value in outputs]),
         assumed=any(value.assumed for value in outputs),
         cost=cost,
         field=None if field is UNKNOWN else field,

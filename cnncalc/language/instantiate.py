@@ -6,6 +6,7 @@ that one mistake gives one message and the network can be computed past it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc import layers
@@ -34,6 +35,26 @@ class Made(NamedTuple):
     repaired: bool = False
 
 
+class _Wanted:
+    """A type with arguments; equal if they are written alike, for 1, 1.0 and True are not one."""
+
+    def __init__(self, layer_type: type[Layer], values: dict[str, Any]) -> None:
+        self.type, self.values = layer_type, values
+        self._key = layer_type.__name__, repr(values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Wanted) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=10_000)
+def _made(wanted: _Wanted) -> Layer:
+    """The layer that is wanted; one that was made before is taken again. Raises LayerError."""
+    return wanted.type(**wanted.values)
+
+
 class Instantiator:
     """Makes the layers of one spec; `stray` are defaults of types that do not exist."""
 
@@ -41,7 +62,6 @@ class Instantiator:
         self.spec, self.evaluator = spec, evaluator
         self.report = evaluator.report
         self._defaults: dict[str, dict[str, Argument]] = {}
-        self._layers: dict[tuple[type[Layer], str], Layer] = {}
         self._bare: dict[type[Layer], Made] = {}  # without any arguments
         stray = [entry[1] for name, entry in spec.defaults.items() if layers.find(name) is None]
         self.stray = {key.text for mapping in stray for key, _ in mapping.entries}
@@ -116,7 +136,8 @@ class Instantiator:
         if lacking or any(argument.value is UNKNOWN for argument in merged.values()):
             return Made(type_name, problem=problem)
         try:
-            layer = self.made(layer_type, {key: one.value for key, one in merged.items()})
+            values = {key: argument.value for key, argument in merged.items()}
+            layer = _made(_Wanted(layer_type, values))
         except LayerError as error:
             place = merged.get(error.argument or "")
             span = place.span if place else name.span
@@ -124,13 +145,6 @@ class Instantiator:
             problem = self.report(error.code, error.message, span, context, help)
             return Made(type_name, problem=problem)
         return Made(type_name, layer, problem, repaired=problem is not None)
-
-    def made(self, layer_type: type[Layer], values: dict[str, Any]) -> Layer:
-        """The layer with these arguments; one that was made before is taken again."""
-        key = layer_type, repr(values)  # 1, 1.0 and True are equal, and not the same here
-        if key not in self._layers:
-            self._layers[key] = layer_type(**values)
-        return self._layers[key]
 
     def no_primary(self, layer_type: type[Layer], given: Arguments, context: Context) -> Problem:
         """Report a single value where arguments must be named."""

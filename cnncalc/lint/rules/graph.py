@@ -386,16 +386,15 @@ layers:
 
 def _arriving(row: Row, strides: dict[int, Strides]) -> list[Strides]:
     """The strides in which each input of a layer arrives at its output."""
-    layer, shapes = row.node.layer, [shape for shape in row.in_shapes if shape is not None]
-    assert layer is not None
-    none: Strides = (None,) * (len(row.out_shapes[0] or ()) - 1)
-    found = []
-    for index, steps in zip(row.node.inputs, _steps(layer, *shapes), strict=True):
+    found: list[Strides] = []
+    assert row.node.layer is not None
+    steps = _steps(row.node.layer, *row.in_shapes)
+    for index, taken in zip(row.node.inputs, steps, strict=True):
         before = strides.get(index)
-        if before is None or steps is None or len(before) != len(steps):
-            found.append(none)
+        if before is None or taken is None or len(before) != len(taken):
+            found.append((None,) * (len(row.out_shapes[0] or ()) - 1))
         else:
-            found.append(before if set(steps) == {(1, 1)} else tuple(map(_through, before, steps)))
+            found.append(before if set(taken) == {(1, 1)} else tuple(map(_through, before, taken)))
     return found
 
 
@@ -404,15 +403,15 @@ Step = tuple[int, int]
 
 
 @lru_cache(maxsize=10_000)
-def _steps(layer: Layer, *shapes: Shape) -> tuple[tuple[Step | None, ...] | None, ...]:
+def _steps(layer: Layer, *shapes: Shape | None) -> tuple[tuple[Step | None, ...] | None, ...]:
     """The steps of each input on each axis; None where strides end."""
     resized = isinstance(layer, Upsample) and layer.size is not None
     if resized or isinstance(layer, AdaptivePoolNd):  # to a size that is written
         return (None,) * len(shapes)
-    windows = zip(layer.windows(*shapes), shapes, strict=True)
+    known = [shape for shape in shapes if shape is not None]
     return tuple(
         tuple(map(_step, window, shape[1:])) if isinstance(window, tuple) else None
-        for window, shape in windows
+        for window, shape in zip(layer.windows(*known), known, strict=True)
     )
 
 
