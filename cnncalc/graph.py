@@ -6,7 +6,7 @@ Nothing here knows of YAML; any front end may build a `Graph`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from cnncalc.layer import Layer, Shape
 from cnncalc.problem import Call, Problem, Span
@@ -93,8 +93,8 @@ class Graph(NamedTuple):
 
     def shapes(self, indices: tuple[int, ...]) -> tuple[Shape, ...] | None:
         """The shapes of these values, or None where one is not known."""
-        found = [self.values[index].shape for index in indices]
-        return None if None in found else tuple(shape for shape in found if shape is not None)
+        found = tuple([self.values[index].shape for index in indices])
+        return None if None in found else cast("tuple[Shape, ...]", found)
 
     def inference_outputs(self) -> Iterator[Output]:
         """The outputs that exist at inference."""

@@ -178,7 +178,8 @@ class Layer:
 
     def backward_macs(self, *xs: Shape) -> BackwardMacs:
         """MACs of both gradients: for a linear map, each is as many as forward."""
-        return BackwardMacs(self.macs(*xs), self.macs(*xs))
+        macs = self.macs(*xs)
+        return BackwardMacs(macs, macs)
 
     def elementwise_flops(self, *xs: Shape) -> int:
         """Operations beside the MACs, a transcendental function counting as one."""

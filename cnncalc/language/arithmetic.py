@@ -42,9 +42,9 @@ def shown(value: Value) -> str:
 
 def bounded(value: Value) -> Value:
     """The value, when it keeps the limits of size; raises OperandError."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) > LARGEST:
+    if isinstance(value, int):
+        if abs(value) <= LARGEST:
+            return value
         raise OperandError("the result is too large: integers go up to 2**63")
     if isinstance(value, float) and not math.isfinite(value):
         raise OperandError("the result is not a finite number")
