@@ -204,6 +204,35 @@ def test_what_only_looks_split_is_reported(layers):
     assert len(findings(chain(*layers), "CNN302")) == 1
 
 
+DEPTHWISE = "Conv2d: {out_channels: 4, kernel_size: 3, padding: 1, groups: 4}"
+POINTWISE = "Conv2d: {out_channels: 4, kernel_size: 1}"
+GATE = "branches: {map: , gate: [{AdaptiveAvgPool2d: 1}, {%s}, Sigmoid]}\n  merge: Mul" % POINTWISE
+
+
+@pytest.mark.parametrize(
+    "between",
+    [(), ("BatchNorm2d", "ReLU"), ("GroupNorm: 2", "SiLU"), ("BatchNorm2d", "ReLU", GATE)],
+)
+def test_a_projection_behind_a_depthwise_convolution_is_a_linear_bottleneck(between):
+    layers = (*between, POINTWISE, "BatchNorm2d", CONV)
+    assert findings(chain(DEPTHWISE, *layers), "CNN302") == ()
+    full = DEPTHWISE.replace("groups: 4", "groups: 2")
+    assert findings(chain(full, "ReLU", *layers), "CNN302")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (DEPTHWISE, "ReLU", POINTWISE.replace("4", "5"), CONV),  # more channels than before
+        (DEPTHWISE, "ReLU", CONV, CONV),  # not pointwise
+        (DEPTHWISE, "ReLU", POINTWISE, "ReLU", POINTWISE, CONV),  # not the first one behind it
+        (DEPTHWISE, "ReLU", "MaxPool2d: 2", POINTWISE, CONV),  # not directly behind it
+    ],
+)
+def test_what_is_no_projection_of_a_depthwise_convolution_is_reported(layers):
+    assert len(findings(chain(*layers), "CNN302")) == 1
+
+
 def test_three_convolutions_are_two_findings():
     text = chain(CONV, CONV, CONV)
     assert [p.span.line for p in findings(text, "CNN302")] == [6, 7]

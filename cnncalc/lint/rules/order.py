@@ -20,7 +20,7 @@ from cnncalc.layers.conv import ConvNd, ConvTransposeNd, LocallyConnectedNd
 from cnncalc.layers.dropout import DropoutBase
 from cnncalc.layers.linear import Identity, Linear, Reshaping, Scale
 from cnncalc.layers.merge import Merge, Mul
-from cnncalc.layers.norm import BatchNormNd, InstanceNormNd
+from cnncalc.layers.norm import BatchNormNd, InstanceNormNd, SetNorm
 from cnncalc.layers.opaque import Opaque
 from cnncalc.layers.pad import PadNd
 from cnncalc.layers.pool import PoolNd
@@ -33,6 +33,9 @@ from cnncalc.problem import Level, Problem
 
 IDEMPOTENT = (ReLU, ReLU6, Hardtanh)
 """Activations that change nothing when they are applied again."""
+
+BETWEEN = (BatchNormNd, SetNorm, Activation, Mul)
+"""What stands between the two halves of a separable convolution: norms, activations and gates."""
 
 
 def is_depthwise(row: Row) -> bool:
@@ -62,6 +65,15 @@ def last_of(network: Network) -> Iterator[Row]:
             row = next(iter(network.preceding(row)), None)
         if row and not row.assumed:
             yield row
+
+
+WITHOUT_BIASES = ("output", "outputs", "shape", "stride", "receptive_field", "macs", "depth")
+"""What a file may promise that is the same without biases."""
+
+
+def _counts_biases(promise: str) -> bool:
+    """Whether a number of `expect` or `budget`, such as `params` or `stem.shape`, has them in it."""
+    return promise.split(".")[-1].split("[")[0] not in WITHOUT_BIASES
 
 
 class BiasBeforeNorm(Rule):
@@ -158,8 +170,9 @@ class NoActivationBetweenConvs(Rule):
     parameters and MACs and nothing that a single one could not compute.
 
     What to do: put an activation between them, or merge them. Exempt is what is split on purpose:
-    depthwise and pointwise pairs, linear bottlenecks (fewer channels between than on both sides),
-    and kernels that are factors of one, such as 1x7 and 7x1.
+    depthwise and pointwise pairs, linear bottlenecks (fewer channels between than on both sides, or
+    a pointwise projection of what a depthwise convolution, its norm, activation and gate have
+    made), and kernels that are factors of one, such as 1x7 and 7x1.
 
     Source: Goodfellow, Bengio and Courville 2016, Deep learning, section 6.1; for the bottlenecks
     Sandler et al. 2018, MobileNetV2.
@@ -197,6 +210,17 @@ layers:
   - Conv2d: {out_channels: 8, kernel_size: [1, 7]}
   - Conv2d: {out_channels: 8, kernel_size: [7, 1]}
 """,
+        """\
+cnncalc: 1
+input: [16, 32, 32]
+layers:
+  - Conv2d: {out_channels: 16, kernel_size: 3, groups: 16, bias: false}
+  - BatchNorm2d
+  - ReLU
+  - Conv2d: {out_channels: 16, kernel_size: 1, bias: false}
+  - BatchNorm2d
+  - Conv2d: {out_channels: 72, kernel_size: 1, bias: false}
+""",
     )
     bad = (
         """\
@@ -212,10 +236,12 @@ layers:
 
     def check(self, network: Network) -> Iterator[Problem]:
         before: dict[int, Row] = {}  # the convolution whose linear image a value is
+        projections = _projections(network)
         for row in network.sure():
             first = before.get(row.node.inputs[0])
             if isinstance(row.node.layer, ConvNd):
-                if first and not self._is_split(first, row):
+                split = first and (first.node.outputs in projections or self._is_split(first, row))
+                if first and not split:
                     message = f"nothing nonlinear between the {first.node.type} on line "
                     message += f"{first.node.span.line} and this one: together they are one"
                     yield self.at(row.node, message, "put an activation such as ReLU between them")
@@ -247,6 +273,21 @@ layers:
             return True
         kernels = list(zip(one.kernel_size, two.kernel_size, strict=True))
         return any(f > 1 == g for f, g in kernels) and any(g > 1 == f for f, g in kernels)
+
+
+def _projections(network: Network) -> set[tuple[int, ...]]:
+    """The outputs of pointwise convolutions that end a depthwise one, and add no channels."""
+    filtered: set[int] = set()  # what a depthwise convolution made, up to norm, activation, gate
+    found: set[tuple[int, ...]] = set()
+    for row in network.sure():
+        layer, behind = row.node.layer, not filtered.isdisjoint(row.node.inputs)
+        if is_depthwise(row) or (behind and isinstance(layer, BETWEEN)):
+            filtered.update(row.node.outputs)
+        elif behind and isinstance(layer, ConvNd) and set(layer.kernel_size) == {1}:
+            [shape] = row.in_shapes
+            if shape and layer.out_channels <= shape[0]:
+                found.add(row.node.outputs)
+    return found
 
 
 class RepeatedActivation(Rule):
