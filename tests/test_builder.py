@@ -505,3 +505,17 @@ def test_a_network_needs_layers(layers):
     assert (
         only_problem(f"cnncalc: 1\ninput: [3]\nlayers: {layers}\n").message == "'layers' is empty"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "help"),
+    [
+        ("NLLLoss", "losses: "),
+        ("MSELos", "did you mean 'MSELoss'?"),
+        ("CrossEntropy", "did you mean 'CrossEntropyLoss'"),
+    ],
+)
+def test_a_loss_is_not_taken_for_another_that_also_ends_in_loss(name, help):
+    [problem] = compute(spec("- Flatten", head=f"loss: {name}")).problems
+    assert problem.message == f"cnncalc has no loss '{name}'"
+    assert problem.help.startswith(help)

@@ -1,5 +1,6 @@
 """`cnncalc expect`: promises are filled and renewed, and nothing else of a file changes."""
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -454,3 +455,11 @@ def test_a_file_that_changes_meanwhile_is_left_as_it_is(monkeypatch):
     assert "'net.yaml' has changed meanwhile, and is left as it is" in result.stderr
     assert [path.name for path in Path().iterdir()] == ["net.yaml"]
     assert Path("net.yaml").read_text() == "# mine now"
+
+
+def test_json_stays_json():
+    spec = '{"cnncalc": 1, "input": [3, 8, 8], "layers": ["ReLU"]}\n'
+    Path("net.yaml").write_text(spec, encoding="utf-8")
+    assert expect("net.yaml", "--write").exit_code == 0
+    numbers = json.loads(Path("net.yaml").read_text(encoding="utf-8"))["expect"]
+    assert numbers == {"params": 0, "macs": 0, "output": [3, 8, 8]}

@@ -438,3 +438,16 @@ def test_options_that_contradict_each_other(arguments, said):
     assert said in result.stderr
     assert result.stdout == ""
     assert Path("net.yaml").read_text() == DROPS
+
+
+def test_standard_input_is_chosen_like_a_file():
+    Path("cnncalc.toml").write_text('exclude = ["vendored"]', encoding="utf-8")
+    options = ("--select", "CNN202", "--format", "concise", "--force-exclude", "--allow-empty")
+    for name, given, found in [
+        ("own.yaml", DROPS, 1),
+        ("vendored/net.yaml", DROPS, 0),
+        ("own.yaml", "version: 1\n", 0),
+    ]:
+        result = CliRunner().invoke(group, ["lint", "-", "--stdin-filename", name, *options], given)
+        assert result.stdout.count("CNN202") == found
+        assert result.exit_code == 0

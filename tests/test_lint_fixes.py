@@ -1,5 +1,6 @@
 """`cnncalc lint --fix` and `--diff`: only what is at fault changes, and the network stays."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -296,3 +297,53 @@ def place(line, column, end_line, end_column):
 def test_edits_of_a_text(edits, result):
     assert edited("ab\r\ncd\r\n\r\nef", edits) == result
     assert edited("ab\r\ncd\r\n\r\nef", reversed(edits)) == result
+
+
+JSON = """\
+{"cnncalc": 1, "input": [3, 8, 8], "layers": [{"Conv2d": {"out_channels": 4, "kernel_size": 3}},
+"BatchNorm2d", "Flatten", {"Linear": 5}, {"BatchNorm1d": {}}, "Tanh", "Tanh", "Tanh"]}
+"""
+
+
+def test_json_stays_json():
+    Path("net.yaml").write_text(JSON, encoding="utf-8")
+    lint("net.yaml", "--select=CNN3,CNN802", "--min-severity=info", "--fix", "--unsafe-fixes")
+    _, _, layers = json.loads(Path("net.yaml").read_text(encoding="utf-8")).values()
+    assert layers[0] == {"Conv2d": {"out_channels": 4, "kernel_size": 3, "bias": False}}
+    assert layers[3] == {"Linear": {"out_features": 5, "bias": False}}
+    assert layers[5:] == [{"Tanh": None, "repeat": 3}]
+
+
+BIASED = """\
+cnncalc: 1
+input: [3, 32, 32]
+layers:
+  - Conv2d: {{out_channels: 8, kernel_size: 3}}
+  - BatchNorm2d
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("promise", "safe"),
+    [
+        ("expect: {output: [8, 30, 30], macs: 194400, layers: {layers.0: {stride: 1}}}", True),
+        ("outputs: [prev]\nexpect: {outputs: [[8, 30, 30]]}", True),
+        ("budget: {receptive_field: 3}", True),
+        ("expect: {params: 240}", False),
+        ("expect: {layers: {layers.0: {params: 224}}}", False),
+        ("budget: {training_bytes: 1G}", False),
+    ],
+)
+def test_a_bias_that_no_promise_counts_goes_safely(promise, safe):
+    Path("net.yaml").write_text(BIASED.format(promise), encoding="utf-8")
+    result = lint("net.yaml", "--select", "CNN301", "--fix")
+    left = "" if safe else "; 1 more with --unsafe-fixes"
+    assert f"mended {int(safe)} in {int(safe)} file{'' if safe else 's'}{left}\n" in result.stderr
+    assert ("bias: false" in Path("net.yaml").read_text(encoding="utf-8")) is safe
+
+
+def test_a_diff_says_what_is_unsafe():
+    Path("net.yaml").write_text(BIASED.format("expect: {params: 240}"), encoding="utf-8")
+    result = lint("net.yaml", "--select", "CNN301", "--diff")
+    assert result.stderr == "--fix would mend 0; 1 more with --unsafe-fixes\n"

@@ -193,10 +193,10 @@ def _mend(
     if not how["diff"]:
         left, written = lint_fixes.fix(sources, check_one, unsafe=how["unsafe_fixes"])
         return left, failed or not written
-    text, fixed = lint_fixes.diff(sources, check_one, unsafe=how["unsafe_fixes"])
+    text, said = lint_fixes.diff(sources, check_one, unsafe=how["unsafe_fixes"])
     options.write(text, how["output"])
     sys.stdout.flush()
-    click.echo(f"--fix would mend {fixed:,}", err=True)
+    click.echo(said, err=True)
     raise click.exceptions.Exit(2 if failed else int(bool(text) and not how["exit_zero"]))
 
 

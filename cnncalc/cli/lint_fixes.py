@@ -24,12 +24,16 @@ class Refused(Exception):  # noqa: N818 - it is what happened
 
 
 class Done(NamedTuple):
-    """The specs as they are then, how much was mended in which files, and whether all of it was."""
+    """The specs as they are then, how much was mended in which files, and whether all of it was.
+
+    `unsafe` is how much is left that only an unsafe fix would mend.
+    """
 
     sources: list[Source]
     fixed: int
     files: list[str]
     written: bool
+    unsafe: int
 
 
 def check_usage(paths: Sequence[str], option: str = "--fix") -> None:
@@ -44,15 +48,19 @@ def check_usage(paths: Sequence[str], option: str = "--fix") -> None:
 
 def diff(
     sources: Sequence[Source], check: Callable[[Loaded], Checked], *, unsafe: bool
-) -> tuple[str, int]:
-    """What --fix would change, as a unified diff, and how much it would mend."""
+) -> tuple[str, str]:
+    """What --fix would change, as a unified diff, and how much it would mend, in words."""
     parts: list[str] = []
-    fixed = 0
+    fixed = left = 0
     for one in sources:
         mended = mend(one, check, lambda fix: fix.safe or unsafe)
-        fixed += mended.fixed
+        fixed, left = fixed + mended.fixed, left + mended.unwanted
         parts += _differences(one, mended.source)
-    return "".join(parts), fixed
+    return "".join(parts), f"--fix would mend {fixed:,}{_unsafe(left)}"
+
+
+def _unsafe(left: int) -> str:
+    return f"; {left:,} more with --unsafe-fixes" if left else ""
 
 
 def _differences(before: Source, after: Source) -> Iterator[str]:
@@ -71,7 +79,8 @@ def fix(
     """Mend the files; the specs as they are then, and whether all could be written."""
     done = replaced(sources, check, unsafe=unsafe)
     files = len(done.files)
-    click.echo(f"mended {done.fixed:,} in {files:,} file{'s' if files != 1 else ''}", err=True)
+    where = f"{files:,} file{'s' if files != 1 else ''}"
+    click.echo(f"mended {done.fixed:,} in {where}{_unsafe(done.unsafe)}", err=True)
     return done.sources, done.written
 
 
@@ -79,7 +88,7 @@ def replaced(
     sources: Sequence[Source], check: Callable[[Loaded], Checked], *, unsafe: bool
 ) -> Done:
     """Put the mended specs in the place of their files; what is refused is said."""
-    left, fixed, files, written = [], 0, [], True
+    left, fixed, files, written, unwanted = [], 0, [], True, 0
     for one in sources:
         mended = mend(one, check, lambda fix: fix.safe or unsafe)
         try:
@@ -90,13 +99,14 @@ def replaced(
             written = False
             continue
         left.append(mended.source)
+        unwanted += mended.unwanted
         if changed:
             fixed += mended.fixed
             files.append(one.file)
         if mended.refused:
             message = f"{one.file}: {mended.refused} not mended, as the network would change"
             click.echo(message, err=True)
-    return Done(left, fixed, files, written)
+    return Done(left, fixed, files, written, unwanted)
 
 
 def _write(before: Source, mended: Mended) -> bool:

@@ -94,8 +94,12 @@ class Instantiator:
         layer_type = layers.find(name.text)
         losses = layers.FAMILIES["loss"]
         if layer_type is None or name.text not in losses:
-            help = did_you_mean(name.text, losses) or "losses: " + ", ".join(losses)
-            self.report("CNN002", f"'{name.text}' is not a loss", name.span, context, help)
+            ending = "Loss" if name.text.endswith("Loss") else ""  # which makes all names alike
+            known = {one.removesuffix(ending): one for one in losses}
+            near = known.get(nearest(name.text.removesuffix(ending), known) or "")
+            help = f"did you mean '{near}'?" if near else "losses: " + ", ".join(losses)
+            message = f"cnncalc has no loss '{name.text}'"
+            self.report("CNN002", message, name.span, context, help)
             return None
         return self.construct(layer_type, name, given, context).layer
 

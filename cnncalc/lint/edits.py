@@ -111,7 +111,8 @@ class Edits:
             return None if pair else self.with_entries(item.node, f"{name}: {text}")
         written = self.source(item.node.span)
         if inside:
-            return Edit(item.node.span, f"{{{written}: null, {name}: {text}}}")
+            key = keyed(name, item.node)
+            return Edit(item.node.span, f"{{{written}: null, {key}: {text}}}")
         indent = self.line_end + " " * (item.node.span.column - 1)
         return Edit(item.node.span, f"{written}:{indent}{name}: {text}")
 
@@ -133,15 +134,19 @@ class Edits:
         if entry is None or entry.key.span != made.span or isinstance(entry.value, Sequence):
             return None
         if isinstance(entry.value, Mapping):
-            return self.with_entries(entry.value, f"{name}: {text}")
+            return self.with_entries(entry.value, f"{name}: {text}", like=entry.key)
         written = self.source(entry.value.span)
         primary = made.layer.primary if made.layer else None
         if not written or primary is None or any(sign in written for sign in ",:#[]{}\n"):
             return None
-        return Edit(entry.value.span, f"{{{primary}: {written}, {name}: {text}}}")
+        first, other = keyed(primary, entry.key), keyed(name, entry.key)
+        return Edit(entry.value.span, f"{{{first}: {written}, {other}: {text}}}")
 
-    def with_entries(self, owner: Mapping, *entries: str) -> Edit:
-        """Write entries behind the others of a mapping."""
+    def with_entries(self, owner: Mapping, *entries: str, like: Node | None = None) -> Edit:
+        """Write entries behind the others of a mapping; keys are quoted as `like`, or as those."""
+        model = owner.entries[0][0] if owner.entries else like
+        parts = [entry.partition(":") for entry in entries]
+        entries = tuple(f"{keyed(key, model)}:{text}" for key, _, text in parts)
         if not owner.entries:
             return Edit(owner.span, f"{{{', '.join(entries)}}}")
         last = owner.entries[-1][1].span
@@ -186,6 +191,11 @@ def mend(title: str, *edits: Edit | None, safe: bool = True) -> Fix | None:
     """The fix that takes these edits; None where one of them cannot be done, or there is none."""
     found = tuple(edit for edit in edits if edit)
     return Fix(title, found, safe) if found and len(found) == len(edits) else None
+
+
+def keyed(name: str, like: Node | None) -> str:
+    """A key in the manner of another: in JSON, which is YAML, all are quoted."""
+    return f'"{name}"' if isinstance(like, Scalar) and not like.plain else name
 
 
 def _behind(span: Span) -> Span:

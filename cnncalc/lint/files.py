@@ -61,6 +61,8 @@ def _specs(
     found = _read(name)
     if name == "-" and stdin_name and isinstance(found, Source):
         found = found._replace(file=stdin_name)
+        if choosy and not (wanted(stdin_name) and _SPEC.search(found.data)):
+            return
     yield found
 
 

@@ -22,11 +22,15 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Mended(NamedTuple):
-    """The spec after its fixes, how many there were, and how many would have changed a shape."""
+    """The spec after its fixes, how many there were, and how many would have changed a shape.
+
+    `unwanted` is how many are left that were not wanted.
+    """
 
     source: Source
     fixed: int
     refused: int
+    unwanted: int = 0
 
 
 def mend(
@@ -39,7 +43,7 @@ def mend(
         fixes = [f.problem.fix for f in check(loaded).findings if f.problem.fix]
         chosen = list(_apart(fix for fix in fixes if wanted(fix)))
         if not chosen:
-            return Mended(source, fixed, 0)
+            return Mended(source, fixed, 0, unwanted=len(fixes))
         source, number = _applied(source, loaded, chosen)
         fixed += number
         if number < len(chosen):

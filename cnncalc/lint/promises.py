@@ -9,7 +9,7 @@ from cnncalc.language.builder import Settings
 from cnncalc.language.document import Mapping, Node, Scalar, plain
 from cnncalc.language.promised import usual
 from cnncalc.lint.check import PROMISES, Checked, Finding
-from cnncalc.lint.edits import Edits
+from cnncalc.lint.edits import Edits, keyed
 from cnncalc.lint.network import Network
 from cnncalc.pipeline import Loaded
 from cnncalc.problem import Edit, Fix, Level, Problem, Span, merged
@@ -82,7 +82,7 @@ def _unwritten(network: Network) -> Iterator[Problem]:
         return
     numbers = usual(network.report)
     edits = Edits(network.loaded.document)
-    edit = _filled(edits, expect, numbers) if expect else _added(edits, root, numbers)
+    edit = _filled(edits, expect, numbers, root) if expect else _added(edits, root, numbers)
     if edit:
         fix = Fix("write what is computed", (edit,), safe=False)
         yield Problem("CNN703", "nothing is expected", edit.span, fix=fix, rule="no-expectations")
@@ -92,20 +92,21 @@ def _at(node: Node | None, key: str) -> Node | None:
     return node.get(key) if isinstance(node, Mapping) else None
 
 
-def _filled(edits: Edits, expect: Node, numbers: Mapped[str, str]) -> Edit | None:
+def _filled(edits: Edits, expect: Node, numbers: Mapped[str, str], root: Mapping) -> Edit | None:
     """Write the numbers where nothing stands; None where something does."""
     empty = expect.value is None if isinstance(expect, Scalar) else not plain(expect)
     if not empty:
         return None
     before = edits.lines[expect.span.line - 1][: expect.span.column - 1]
-    return Edit(expect.span, f"{' ' * before.endswith(':')}{_flow(numbers)}")
+    return Edit(expect.span, f"{' ' * before.endswith(':')}{_flow(numbers, root)}")
 
 
 def _added(edits: Edits, root: Mapping, numbers: Mapped[str, str]) -> Edit:
     """Write the numbers behind the input of a file."""
     last = next(value for key, value in root.entries if key.text in ("input", "inputs")).span
     if edits.is_flow(root):
-        return Edit(_behind(last, last.end_column), f", expect: {_flow(numbers)}")
+        key = keyed("expect", root.entries[0][0])
+        return Edit(_behind(last, last.end_column), f", {key}: {_flow(numbers, root)}")
     margin = "\n" + " " * (root.span.column - 1)
     lines = (f"{margin}  {key}: {text}" for key, text in numbers.items())
     end = len(edits.lines[last.end_line - 1]) + 1
@@ -116,5 +117,7 @@ def _behind(span: Span, column: int) -> Span:
     return span._replace(line=span.end_line, column=column, end_column=column)
 
 
-def _flow(numbers: Mapped[str, str]) -> str:
-    return f"{{{', '.join(f'{key}: {text}' for key, text in numbers.items())}}}"
+def _flow(numbers: Mapped[str, str], root: Mapping) -> str:
+    """The numbers in brackets, with keys in the manner of the file's."""
+    model = root.entries[0][0]
+    return f"{{{', '.join(f'{keyed(key, model)}: {text}' for key, text in numbers.items())}}}"

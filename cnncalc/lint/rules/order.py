@@ -82,7 +82,8 @@ class BiasBeforeNorm(Rule):
     Why it matters: the norm subtracts the mean of each channel, and with it whatever was added to
     all of the channel. The bias costs memory and gets no gradient; the norm has one of its own.
 
-    What to do: write `bias: false`, or put it into `defaults`.
+    What to do: write `bias: false`, or put it into `defaults`. Where the file promises a number
+    that biases count in, such as `params`, the fix is unsafe, as it would break the promise.
 
     Source: Ioffe and Szegedy 2015, Batch normalization, section 3.2.
     """
@@ -137,10 +138,11 @@ layers:
         edits = Edits(network.loaded.document)
         found = [row for row in network.sure() if self._cancels(network, row)]
         mended = {row.node.span for row in everywhere(network, found)}
+        promised = any(_counts_biases(one.key) for one in network.report.checks)
         for row in found:
             norm, shape = network.following(row)[0].node, row.out_shapes[0] or (0,)
             edit = edits.with_argument(row.node, "bias", "false")
-            fix = mend("write bias: false", edit, safe=not network.report.checks)  # of params
+            fix = mend("write bias: false", edit, safe=not promised)
             yield self.at(
                 row.node,
                 f"the {norm.type} behind it takes the bias of {shape[0]} values away again",
