@@ -91,7 +91,7 @@ MISTAKES = [
         "$kernel_size",
         "$kernel_size",
     ),
-    Mistake("CNN205", "yolov2_tiny", "kernel_size: 1}", "kernel_size: 15, padding: 7}", "15,"),
+    Mistake("CNN205", "yolov2_tiny", "kernel_size: 1}", "kernel_size: 27, padding: 13}", "27,"),
     Mistake(
         "CNN206",
         "unet",

@@ -206,7 +206,8 @@ def test_what_only_looks_split_is_reported(layers):
 
 DEPTHWISE = "Conv2d: {out_channels: 4, kernel_size: 3, padding: 1, groups: 4}"
 POINTWISE = "Conv2d: {out_channels: 4, kernel_size: 1}"
-GATE = "branches: {map: , gate: [{AdaptiveAvgPool2d: 1}, {%s}, Sigmoid]}\n  merge: Mul" % POINTWISE
+SQUEEZE = f"[{{AdaptiveAvgPool2d: 1}}, {{{POINTWISE}}}, Sigmoid]"
+GATE = f"branches: {{map: , gate: {SQUEEZE}}}\n  merge: Mul"
 
 
 @pytest.mark.parametrize(

@@ -68,22 +68,43 @@ def test_blind_windows_end_before_the_input_or_begin_behind_it(one):
     assert (found and found[:2]) == ([len(blind), len(one.windows)] if blind else None)
 
 
-@given(convolutions())
-def test_of_a_kernel_that_exceeds_its_input_every_window_reads_padding(one):
-    exceeds = findings(one.text, "CNN205") + findings(one.text, "CNN208")
-    outside = [any(not 0 <= i < one.n for i in window) for window in one.windows]
-    extent = one.windows[0][-1] - one.windows[0][0] + 1
-    if exceeds:
-        assert all(outside)
-        assert len(exceeds) == 1
-    assert bool(exceeds) == (extent > one.n)
+def idle(one):
+    """The taps that read no position of the input in any window."""
+    taps = zip(*one.windows, strict=True)
+    return [t for t, reads in enumerate(taps) if not any(0 <= i < one.n for i in reads)]
 
 
 @given(convolutions())
+@example(convolution(32, 3, 1, 18, 18, 18))  # DeepLabv3's last rate on a map of 32
+@example(convolution(2, 3, 1, 1, 1, 1))  # C3D's last temporal kernels
+@example(convolution(2, 4, 2, 1, 1, 1))  # the innermost convolution but one of pix2pix
+@example(convolution(5, 3, 5, 1, 1, 0))  # a kernel below the size of its input
+@example(convolution(2, 1, 3, 1, 1, 1))  # a single tap, which is CNN204's
+@example(convolution(1, 3, 1, 1, 2, 2))  # one position, which each tap reads in its turn
+def test_taps_that_never_read_are_those_of_no_window(one):
+    taps, extent = len(one.windows[0]), one.windows[0][-1] - one.windows[0][0] + 1
+    collapsed = one.n == len(one.windows) == 1  # which is CNN208's
+    never = [] if collapsed or taps == 1 else idle(one)
+    assert numbers(one.text, "CNN205") == ([len(never), taps, extent, one.n] if never else None)
+
+
+@given(convolutions())
+@example(convolution(1, 2, 1, 3, 2, 1))  # of one position, between the two taps
 def test_a_collapsed_kernel_has_one_tap_that_reads(one):
     taps = len(one.windows[0])
     single = one.n == 1 and len(one.windows) == 1 and taps > 1
-    assert numbers(one.text, "CNN208") == ([taps, 1, 1, taps] if single else None)
+    reading = taps - len(idle(one))
+    assert numbers(one.text, "CNN208") == ([taps, 1, reading, taps] if single else None)
+
+
+def test_axes_are_told_apart_by_what_their_taps_read():
+    layer = "- Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}"
+    [problem] = findings(spec(layer, input="[1, 1, 8]"), "CNN205")
+    assert problem.message == "2 of 3 taps see only padding: a kernel of extent 3 on 1 (height)"
+    assert findings(spec(layer, input="[1, 1, 8]"), "CNN208") == ()
+    assert findings(spec(layer, input="[1, 2, 8]"), "CNN205") == ()
+    pointwise = spec(layer.replace("3, padding: 1", "1, padding: 1"), input="[1, 1, 8]")
+    assert findings(pointwise, "CNN205") == ()
 
 
 @given(convolutions())

@@ -56,6 +56,19 @@ class Axis(NamedTuple):
         beyond = self.out + -(self.n + self.before) // self.stride
         return min(self.out, first + max(0, beyond))
 
+    @property
+    def idle(self) -> int:
+        """Taps that lie in the padding in every window."""
+        if not self.before and not self.after:
+            return 0
+        return sum(not self._reads(tap) for tap in range(self.kernel))
+
+    def _reads(self, tap: int) -> bool:
+        """Whether a tap lies on a position of the input in some window."""
+        ahead = self.before - tap * self.dilation  # how far before the input the tap begins
+        last = min(self.out - 1, (self.n - 1 + ahead) // self.stride)
+        return max(0, -(-ahead // self.stride)) <= last
+
 
 def axes(row: Row) -> tuple[Axis, ...]:
     """The windows of a convolution or a pool; none of another layer."""
@@ -74,6 +87,16 @@ def _axes(layer: ConvNd | PoolNd | ConvTransposeNd, x: Shape, y: Shape) -> tuple
     dilations = layer.dilations if isinstance(layer, PoolNd) else layer.dilation
     rest = zip(sizes, steps, dilations, layer.pads, strict=True)
     return tuple(Axis(*size, stride, dilation, *pads) for size, stride, dilation, pads in rest)
+
+
+def with_idle_taps(row: Row) -> tuple[Axis, ...]:
+    """The axes of a convolution on which some of several taps read nothing but padding."""
+    return _idle(axes(row))
+
+
+@lru_cache(maxsize=10_000)
+def _idle(windows: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    return tuple(axis for axis in windows if axis.kernel > 1 and axis.idle)
 
 
 def with_pad_layer(row: Row, network: Network) -> tuple[Axis, ...]:
@@ -352,14 +375,14 @@ def collapsed(found: Sequence[Axis]) -> bool:
 
 
 class KernelExceedsInput(Rule):
-    """A kernel that is larger than its input.
+    """A kernel that is so large for its input that some of its taps never read it.
 
-    Why it matters: every window reaches into the padding, and some of the taps read nothing else
-    at most positions: weights that are stored and multiplied for nothing. It mostly means that an
-    earlier stride or the input size is not what was meant.
+    Why it matters: those taps see padding in every window: weights that are stored, multiplied and
+    never trained. It mostly means that an earlier stride or the input size is not what was meant.
 
     What to do: use a smaller kernel or dilation, less stride before, or a larger input. Transposed
-    convolutions are exempt: their kernels write, and are meant to be larger.
+    convolutions are exempt: their kernels write, and are meant to be larger. Of a map of a single
+    position CNN208 speaks.
 
     Source: Chen et al. 2017, Rethinking atrous convolution, section 3.3: towards the size of the
     map, a 3x3 kernel degenerates to 1x1.
@@ -369,9 +392,15 @@ class KernelExceedsInput(Rule):
     good = (
         """\
 cnncalc: 1
-input: [3, 3, 3]
+input: [3, 2, 2]
 layers:
   - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}
+""",
+        """\
+cnncalc: 1
+input: [3, 32, 32]
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 3, padding: 18, dilation: 18}
 """,
         """\
 cnncalc: 1
@@ -385,7 +414,14 @@ layers:
 cnncalc: 1
 input: [3, 16, 16]
 layers:
-  - Conv2d: {out_channels: 8, kernel_size: 3, padding: 12, dilation: 12}
+  - Conv2d: {out_channels: 8, kernel_size: 3, padding: 16, dilation: 16}
+#                                          ^
+""",
+        """\
+cnncalc: 1
+input: [3, 2, 2]
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 4, stride: 2, padding: 1}
 #                                          ^
 """,
         """\
@@ -394,19 +430,21 @@ input: [3, 2, 8]
 layers:
   - Conv2d: {out_channels: 8, kernel_size: [1, 3], padding: [0, 1]}
   - ReLU
-  - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}
+  - Conv2d: {out_channels: 8, kernel_size: 5, padding: 2}
 #                                          ^
 """,
     )
 
     def check(self, network: Network) -> Iterator[Problem]:
         for row in zero_padded(network):
-            every = axes(row)
-            found = [axis for axis in every if axis.extent > axis.n]
-            if found and not collapsed(every):
-                sizes = said(found, row, lambda a: f"a kernel of extent {a.extent} on {a.n}")
-                message = f"{sizes}: every window reaches into the padding"
-                yield self.at(row.node, message, argument="kernel_size")
+            if (found := with_idle_taps(row)) and not collapsed(axes(row)):
+                yield self.at(row.node, said(found, row, self._said), argument="kernel_size")
+
+    @staticmethod
+    def _said(axis: Axis) -> str:
+        sees = "sees" if axis.idle == 1 else "see"
+        sizes = f"a kernel of extent {axis.extent} on {axis.n}"
+        return f"{axis.idle} of {axis.kernel} taps {sees} only padding: {sizes}"
 
 
 class EvenKernelShift(Rule):
@@ -575,7 +613,9 @@ layers:
             taps = prod(axis.kernel for axis in every)
             if taps > 1 and collapsed(every):
                 kernel, size = by(a.kernel for a in every), by(a.n for a in every)
-                message = f"a kernel of {kernel} on a map of {size}: 1 of its {taps} taps reads it"
+                reading = prod(axis.kernel - axis.idle for axis in every)
+                reads = f"{reading} of its {taps} taps reads it"
+                message = f"a kernel of {kernel} on a map of {size}: {reads}"
                 yield self.at(row.node, message, argument="kernel_size")
 
 
