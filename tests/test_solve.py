@@ -181,6 +181,18 @@ def test_what_has_no_solution(command, why):
         ("Conv2d out_channels=1 kernel_size=3 --input 1x8x8 --output-size 4x4x4", "2 output sizes"),
         ("MaxPool2d 2 --solve input --keep-size", "--keep-size compares"),
         ("Conv2d out_channels=1 kernel_size=3 --input 1x8x8 --until 3 --dense", "ask one"),
+        ("Flatten --input 3x8x8 --until 4", "Flatten makes [192] of [3, 8, 8]"),
+        ("Flatten --input 3x2x2 --until 4", "Flatten makes [12] of [3, 2, 2]"),
+        ("Flatten 2 --input 3x8x8 --until 4", "Flatten makes [3, 64] of [3, 8, 8]"),
+        (
+            "'Opaque: {output: 10, params: 0, macs: 0, flops: 500}' --input 3x8x8 --until 2",
+            "Opaque makes [10] of [3, 8, 8]",
+        ),
+        ("Linear 4 --input 32 --until 3", "Linear makes [4] of [32]"),
+        ("ReLU --input 32 --until 3", "ReLU makes [32] of [32]"),
+        ("Softmax --input 10 --until 3", "Softmax makes [10] of [10]"),
+        ("Unflatten unflattened_size=[2,4,4] --input 32 --until 3", "makes [2, 4, 4] of [32]"),
+        ("Add --input 3x8x8 --input 3x8x8 --until 3", "there are 2 inputs"),
     ],
 )
 def test_a_question_that_cannot_be_asked(command, words):

@@ -220,7 +220,11 @@ class Depth(NamedTuple):
 
 
 def depth(layer: Layer, x: Shape, until: int) -> Depth:
-    """How many such layers, one behind the other, make a map no axis of which exceeds `until`."""
+    """How many such layers, one behind the other, make a map no axis of which exceeds `until`.
+
+    Raises LayerError where the layer does not accept the map, or does not make one of it.
+    """
+    _check_maps(layer, x)
     maps, why = [x], None
     while why is None and max(maps[-1][1:], default=0) > until:
         try:
@@ -241,3 +245,13 @@ def depth(layer: Layer, x: Shape, until: int) -> Depth:
         values = {"N": longest[0], "until": until, "less": taken.pop()}
         formula = Formula("(N - until)/less", values)
     return Depth(until, tuple(maps), None if why else formula, why)
+
+
+def _check_maps(layer: Layer, x: Shape) -> None:
+    """Refuse vectors, and maps of which others with more or fewer axes are made."""
+    y = layer.infer(x)
+    if min(len(x), len(y)) < 2 or len(x) != len(y):
+        raise LayerError(
+            f"{type(layer).__name__} makes {list(y)} of {list(x)}: "
+            "only a map with the axes of the one before it can be smaller than that"
+        )

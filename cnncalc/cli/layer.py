@@ -109,7 +109,7 @@ def command(
     layer = _built(_text(words), inputs)
     shapes = [shape for _, shape in inputs]
     if until is not None:
-        _depth(layer, shapes[0], until, form)
+        _depth(layer, shapes, until, form)
     elif toeplitz:
         _matrices(layer, shapes[0], form)
     else:
@@ -172,9 +172,14 @@ def _asked_of(
     return (channels, *(size,) * layer.rank), asked != "input"
 
 
-def _depth(layer: Layer, x: Shape, until: int, form: str) -> None:
+def _depth(layer: Layer, shapes: Sequence[Shape], until: int, form: str) -> None:
     """Print how many layers it takes; if no number of them does, that is exit code 1."""
-    found = solving.depth(layer, x, until)
+    if len(shapes) > 1:
+        options.fail(f"--until follows one map, and there are {len(shapes)} inputs")
+    try:
+        found = solving.depth(layer, shapes[0], until)
+    except LayerError as error:
+        options.fail(error.message, error.help)
     if form == "json":
         click.echo(solved.depth_json(layer, found), nl=False)
     else:
