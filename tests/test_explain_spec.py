@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from math import prod
 from pathlib import Path
@@ -205,6 +206,61 @@ def test_a_name_is_followed_through_calls_and_loops():
     assert (n["value"], n["what"], n["line"], n["names"]) == ("2", "of the loop", 18, [])
 
 
+LISTS = """\
+cnncalc: 1
+input: [3, 9, 9]
+vars: {ws: [8, 8], row: [5, 1], ks: [3, 3]}
+layers:
+  - Conv2d: {out_channels: $w, kernel_size: $ks}
+    for: w
+    in: $ws
+  - Conv2d: {out_channels: $a, kernel_size: [$b, $(b)]}
+    for: [a, b]
+    in: [$row, [7, 1]]
+  - Split: {split_size_or_sections: [$(7 - 4), 4]}
+    name: [c, d]
+  - MaxPool2d: {kernel_size: $(spatial(c)), padding: ["$(spatial(c)[0] - 4)", 1]}
+    from: c
+  - ZeroPad2d: {padding: [1, "$(ks[0] - 2)", 1, 1]}
+"""
+
+
+def test_what_is_part_of_a_list_is_not_equal_to_it():
+    Path("lists.yaml").write_text(LISTS, encoding="utf-8")
+    found = document("lists.yaml")
+    (w,) = argument(layer(found, "layers.0[1]"), "out_channels")["names"]
+    assert (w["value"], w["expression"], w["numbers"]) == ("8", None, None)
+    assert (w["what"], w["line"]) == ("of the loop over [8, 8]", 7)
+    assert [(one["name"], one["value"]) for one in w["names"]] == [("ws", "[8, 8]")]
+    (a,) = argument(layer(found, "layers.1[0]"), "out_channels")["names"]
+    assert (a["value"], a["expression"], a["what"]) == ("5", None, "of the loop in the row [5, 1]")
+    (a,) = argument(layer(found, "layers.1[1]"), "out_channels")["names"]
+    assert (a["value"], a["what"], a["names"]) == ("7", "of the loop", [])
+    shown = run("wavenet", "layers.2[4].1.ResidualLayer.0")
+    assert " i = 5: of the loop over range(1, 30), " in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "shown"),
+    [
+        ("layers.0[0]", "kernel_size", "ks = [3, 3]\n"),
+        ("layers.1[0]", "kernel_size", "[b, b] = [1, 1]\n"),
+        ("layers.2", "split_size_or_sections", "[7 - 4, 4] = [3, 4]\n"),
+        ("layers.3", "kernel_size", "spatial(c) = [5, 5]\n"),
+        ("layers.3", "padding", "[spatial(c)[0] - 4, 1] = [1, 1]\n"),
+        ("layers.4", "padding", "[1, ks[0] - 2, 1, 1] = [1, [3, 3][0] - 2, 1, 1] = [1, 1, 1, 1]\n"),
+    ],
+)
+def test_a_list_is_equal_to_a_list(path, name, shown):
+    Path("lists.yaml").write_text(LISTS, encoding="utf-8")
+    assert re.search(rf"^{name} +{re.escape(shown)}", run("lists.yaml", path), re.MULTILINE)
+
+
+def test_equal_axes_of_a_bundled_network_are_a_list_where_a_list_is_written():
+    shown = run("wavenet", "layers.2[4].0")
+    assert "[residual_channels, skip_channels] = [512, 512]\n" in shown
+
+
 def test_a_layer_that_is_passed_on_sees_the_names_of_its_caller():
     one = layer(document("net.yaml"), "layers.1[0].0.Block[0].1")
     (slope,) = one["arguments"]
@@ -384,6 +440,40 @@ def test_latex_is_balanced_and_escaped(name):
         for line in block.split("\\\\\n"):
             assert len(re.findall(r"(?<!\\)&", line)) == 1
             assert line.strip()
+
+
+@pytest.mark.parametrize("name", ["net.yaml", "resnet50"])
+def test_latex_says_of_an_argument_only_what_is_equal_to_it(name):
+    said, indented = [], Counter()
+    for line in run(name, "--format", "latex").split("\n"):
+        if match := re.match(
+            r"\\text\{(out\\_channels|kernel\\_size|padding)\} &= (.*?)(?: \\\\)?$", line
+        ):
+            value = re.sub(r"\\text\{.*", "", match[2].split(" = ")[-1])
+            said.append((match[1], value))
+        elif match := re.match(r"&((?: \\quad)+) \\text\{where \}", line):
+            indented[match[1].count("quad")] += 1
+    layers = document(name)["layers"]
+    wanted = [(a["name"], a["value"]) for one in layers for a in one["arguments"]]
+    names = ("out_channels", "kernel_size", "padding")
+    shown = [(latex.words(key), latex.formula(value)) for key, value in wanted if key in names]
+    assert said == shown
+    depths = Counter(d for one in layers for a in one["arguments"] for d in depths_of(a))
+    assert indented == depths
+
+
+def depths_of(named, depth=1):
+    for one in named["names"]:
+        yield depth
+        yield from depths_of(one, depth + 1)
+
+
+def test_markdown_and_html_indent_what_belongs_to_a_name():
+    for form, start, end in (("markdown", "`", "`<br>"), ("html", "", "<br>")):
+        shown = run("net.yaml", "layers.0", "--format", form)
+        place = "variable of the file, net.yaml:4"
+        assert f"<br>&emsp;{start}wide = mid*4 = 16*4 = 64: {place}{end}" in shown
+        assert f"<br>&emsp;&emsp;{start}mid = 16: {place}" in shown
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 from cnncalc.graph import Node
 from cnncalc.language.builder import Settings
 from cnncalc.language.document import Document, Mapping, Node as Written, Scalar, Sequence
-from cnncalc.language.expression import UNKNOWN, ExpressionError, is_expression, places
+from cnncalc.language.expression import (
+    UNKNOWN,
+    ExpressionError,
+    evaluate,
+    is_expression,
+    places,
+    tensors,
+)
 from cnncalc.language.scope import Context, Origin
 from cnncalc.language.spec import Spec
 from cnncalc.layer import attribute
@@ -90,13 +97,14 @@ class Tracer:
         if node is None or not _computed(node):
             return Named(name, value, what, span)
         known = {one.name: one.value for one in variables.values() if one.known}
+        numbers = _shown(node, known)
         return Named(
             name=name,
-            value=value,
+            value=_listed(value, numbers, context),
             what=what,
             place=span,
             text=_shown(node, {}),
-            numbers=_shown(node, known),
+            numbers=numbers,
             names=tuple(variables.values()),
         )
 
@@ -111,7 +119,11 @@ class Tracer:
         origin = origin or self._of_file(name, context)
         if origin is None:
             return Named(name, value, "set on the command line")
-        return self._traced(name, value, origin.what, origin.span, origin.context)
+        found = self._traced(name, value, origin.what, origin.span, origin.context)
+        if origin.part is None or found.numbers is None:
+            return found
+        what = f"{origin.what} {origin.part} {found.numbers}"  # which is not what it is equal to
+        return found._replace(what=what, text=None, numbers=None)
 
     def _of_file(self, name: str, context: Context) -> Origin | None:
         """Where a variable of the file is written; None for the command line."""
@@ -165,6 +177,25 @@ def _shown(node: Written, values: dict[str, Any]) -> str:
             text = text[:start] + _number(values[name]) + text[end:]
     inner = text[2:].rstrip()[:-1] if text.startswith("$(") else text[1:]
     return inner.strip() if "'" in inner or '"' in inner else _TIGHT.sub(r"\1", inner.strip())
+
+
+def _listed(value: Any, numbers: str, context: Context) -> Any:
+    """A value of several axes as the list that the expression gives, if it gives one."""
+    if not isinstance(value, tuple):
+        return value
+    text = f"$({numbers})"
+    try:
+        found = evaluate(text, context)
+    except ExpressionError:
+        return value
+    if not isinstance(found, list):
+        return value
+    if not tensors(text):
+        return found
+    # names may mean other tensors by now, so that only the form is sure
+    axes = [one[0] if isinstance(one, tuple) and len(set(one)) == 1 else one for one in value]
+    flat = not any(isinstance(one, list | tuple) for one in (*found, *axes))
+    return axes if flat and len(axes) == len(found) else value
 
 
 def _number(value: Any) -> str:

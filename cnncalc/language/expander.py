@@ -346,10 +346,11 @@ def _places(loop: Loop, number: int, context: Context) -> dict[str, Origin]:
     rows = loop.rows
     row = rows.items[number] if isinstance(rows, Sequence) and number < len(rows.items) else rows
     cells: tuple[Node, ...] = (row,) * len(loop.names)
+    part = "over" if row is rows else "in the row" if loop.several else None
     if loop.several and isinstance(row, Sequence) and len(row.items) == len(cells):
-        cells = row.items
+        cells, part = row.items, None
     return {
-        name.text: Origin("of the loop", cell.span, context)
+        name.text: Origin("of the loop", cell.span, context, part=part)
         for name, cell in zip(loop.names, cells, strict=True)
     }
 

@@ -85,12 +85,14 @@ class Origin(NamedTuple):
     """Where a variable has its value from: what it is, its place, and what is visible there.
 
     `hidden` are the value and the origin of a variable of the same name that was visible before.
+    `part` joins `what` to the list at that place of which the value is only a part.
     """
 
     what: str
     span: Span
     context: Context
     hidden: tuple[Any, Origin | None] | None = None
+    part: str | None = None
 
 
 class Context(NamedTuple):

@@ -48,7 +48,7 @@ def markdown(found: Explanation) -> str:
     for one in _told(found):
         parts += [f"## {_code(_title(one))}", "", "| | |", "|---|---|"]
         for name, lines in [*_facts(one), *_entries(one)]:
-            shown = "<br>".join(_code(str(line).strip()) for line in lines)
+            shown = "<br>".join("&emsp;" * line.depth + _code(str(line).strip()) for line in lines)
             parts.append(f"| {_cell(name)} | {shown} |")
         parts.append("")
     return "\n".join([*parts, *(f"{_cell(line)}\n" for line in _totals(found))])
@@ -83,7 +83,10 @@ def tex(found: Explanation) -> str:
         ]
         rows = [(name, line) for name, lines in _entries(one) for line in lines]
         if rows:
-            shown = [latex.row(name, line.before, line.sides, line.behind) for name, line in rows]
+            shown = [
+                latex.row(name, line.before, line.sides, line.behind, line.depth)
+                for name, line in rows
+            ]
             parts += [r"\begin{align*}", " \\\\\n".join(shown), r"\end{align*}"]
     return "\n".join([*parts, "", *(f"{latex.words(line)}\n" for line in _totals(found))])
 

@@ -39,11 +39,16 @@ def formula(text: str) -> str:
         return f"\\texttt{{{words(text)}}}"
 
 
-def row(name: str, before: str, sides: tuple[str, ...], behind: str) -> str:
-    """A row of an `align`: the name, what is equal, and words behind it."""
+def row(name: str, before: str, sides: tuple[str, ...], behind: str, depth: int = 0) -> str:
+    """A row of an `align`: the name, what is equal, and words behind it.
+
+    One that is indented tells of a name in the row above, and not of what that row is called.
+    """
     shown = " = ".join(map(formula, sides))
     said = f"\\text{{{words(behind)}}}" if behind else ""
     start = f"\\text{{{words(before)}}}" if before else ""
+    if depth:
+        return "&" + r" \quad" * depth + f" \\text{{where }}{shown}{said}"
     sign = "=" if sides and not before else r"\colon\;"
     return f"\\text{{{words(name)}}} &{sign} {start}{shown}{said}".rstrip()
 
