@@ -155,6 +155,42 @@ def test_the_last_field_is_compared_with_the_input(size):
         assert written == "- Conv1d: {out_channels: 2, kernel_size: 5}"
 
 
+SQUEEZE = """
+- Conv1d: {out_channels: 4, kernel_size: 3, padding: 1}
+- branches:
+    map:
+    gate: [GATE]
+  merge: Mul
+"""
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "{Conv1d: {out_channels: 4, kernel_size: 1}}",
+        "Flatten, {Linear: 4}, {Unflatten: {unflattened_size: [4, 1]}}",
+    ],
+)
+@pytest.mark.parametrize("behind", ["", "- Conv1d: {out_channels: 2, kernel_size: 3}\n- ReLU\n"])
+def test_a_squeeze_of_the_whole_map_sees_all_however_it_is_written(gate, behind):
+    layers = SQUEEZE.replace("GATE", "{AdaptiveAvgPool1d: 1}, " + gate) + behind
+    end = "- AdaptiveAvgPool1d: 1\n- Flatten\n- Linear: 10"
+    assert findings(spec(layers + end, input="[4, 32]"), "CNN401") == ()
+    narrow = SQUEEZE.replace("gate: [GATE]", "gate: [Sigmoid]") + behind + end
+    [problem] = findings(spec(narrow, input="[4, 32]"), "CNN401")
+    assert "of the 32 input" in problem.message
+
+
+def test_nothing_is_said_of_a_map_of_which_nobody_knows_what_it_sees():
+    conv = "Conv1d: {out_channels: 2, kernel_size: 3}"
+    mixing = "Flatten, {Linear: 64}, {Unflatten: {unflattened_size: [2, 32]}}"
+    text = spec(f"- {conv}\n- layers: [{mixing}]\n- {conv}", input="[4, 32]")
+    assert findings(text, "CNN401") == ()
+    head = f"heads: {{aux: {{from: x, layers: [{mixing}]}}}}"
+    text = spec(f"- {conv}\n  name: x\n- Tanh", input="[4, 32]", head=head)
+    assert len(findings(text, "CNN401")) == 1
+
+
 @pytest.mark.parametrize(("size", "unproductive"), [(3, 2), (4, 2), (5, 1), (6, 1), (7, 0)])
 def test_layers_are_unproductive_where_their_input_sees_more_than_the_image(size, unproductive):
     # by hand: the inputs of the four layers see 1, 3, 5 and 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import NamedTuple
 
 from cnncalc.analysis.receptive_field import AxisField
@@ -24,7 +25,8 @@ class FieldSmallerThanInput(Rule):
 
     Why it matters: no unit can relate what lies farther apart than its field, and of the field
     itself the middle counts most. Only what follows (a pool over the whole map, a Linear layer)
-    brings the parts together.
+    brings the parts together. Nothing is said where a later map sees all through a gate, or it is
+    not known what that sees.
 
     What to do: for large objects or context use more layers, stride or dilation. For textures, or
     where a dense layer reads the whole map, it is as it should be.
@@ -49,6 +51,21 @@ input: [16]
 layers:
   - Linear: 10
 """,
+        """\
+cnncalc: 1
+input: [3, 9, 9]
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}
+  - branches:
+      map:
+      gate:
+        - AdaptiveAvgPool2d: 1
+        - Flatten
+        - Linear: 8
+        - Sigmoid
+        - Unflatten: {unflattened_size: [8, 1, 1]}
+    merge: Mul
+""",
     )
     bad = (
         """\
@@ -67,13 +84,23 @@ layers:
     def check(self, network: Network) -> Iterator[Problem]:
         field, image = network.report.field, network.image
         row = next((row for row in network.rows if row.field is field), None)
-        if field is None or image is None or row is None:
+        if field is None or image is None or row is None or _is_lost(network, row):
             return
         seen = [axis.size for axis in field.axes]
         if any(size and size < n for size, n in zip(seen, image[1:], strict=True)):
             sizes = " x ".join("?" if size is None else f"{float(size):g}" for size in seen)
             message = f"the last spatial layer sees {sizes} of the {by(image[1:])} input"
             yield self.at(row.node, message)
+
+
+def _is_lost(network: Network, last: Row) -> bool:
+    """Whether a map of several positions behind that layer sees all, or nobody knows what."""
+    return any(
+        row.field is None
+        or any(axis.local is None or axis.whole is not None for axis in row.field.axes)
+        for row in network.rows[network.rows.index(last) + 1 :]
+        if row.node.head is None and prod((row.out_shapes[0] or ())[1:]) > 1
+    )
 
 
 class UnproductiveLayer(Rule):
