@@ -3,6 +3,7 @@
 Plain inference is expanding the whole spec again for another input, which knows of no course.
 """
 
+import json
 from math import prod
 
 import pytest
@@ -95,6 +96,47 @@ def test_every_layer_type_is_steady(example):
                 assert step.macs.at(n) == (layer.macs(*given),)
                 params = sum(prod(one.shape) for one in layer.params(*given).values())
                 assert step.params.at(n) == (params,)
+
+
+# ---- whether windows fit
+
+
+def pooled(n, pool):
+    """How many windows a pool has on n positions, and whether none is cut off and nothing left."""
+    kernel, stride, padding, dilation, ceil_mode = pool
+    end, windows, last = n + padding, 0, -padding
+    while True:
+        start = windows * stride - padding
+        reach = start + dilation * (kernel - 1) + 1
+        # torch adds a part of a window, if it does not start in the padding behind
+        more = start < n and last < end if windows else reach < end + stride
+        if reach > end and not (ceil_mode and more):
+            return windows, last == end
+        windows, last = windows + 1, reach
+
+
+POOLS = st.tuples(
+    st.integers(1, 4), st.integers(1, 4), st.integers(0, 2), st.integers(1, 2), st.booleans()
+).filter(lambda pool: pool[2] <= pool[0] // 2)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(POOLS, min_size=1, max_size=3))
+def test_windows_fit_where_the_last_one_ends_where_the_input_ends(pools):
+    """Window by window, with those that ceil_mode adds and drops."""
+    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    written = [dict(zip(names, pool, strict=True)) for pool in pools]
+    layers = [f"MaxPool1d: {json.dumps(one)}" for one in written]
+    graph = graph_of(loaded(f"cnncalc: 1\ninput: [1, 200]\nlayers:\n{items(layers, '  ')}"))
+    (axis,) = axes(graph)
+    found = trace(graph, axis, {"input": (1, 200)})
+    for n in range(1, 120):
+        size, fits = n, True
+        for pool in pools:
+            size, fitting = pooled(size, pool) if size else (0, False)
+            fits = fits and fitting
+        assert (found.legal.at(n) is not None) is (size > 0), n
+        assert (found.fits.at(n) is not None) is (size > 0 and fits), n
 
 
 # ---- networks that were published

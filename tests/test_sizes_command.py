@@ -213,6 +213,21 @@ def test_a_spec_that_computes_with_sizes_is_tried(tmp_path):
     assert axis["legal"]["also"] == expected == list(range(4, 13))
 
 
+@pytest.mark.parametrize(
+    ("pool", "fits"),
+    [
+        ("{kernel_size: 2, stride: 2, padding: 1, ceil_mode: true}", [2, 4, 6, 8]),
+        ("{kernel_size: 2, stride: 3, ceil_mode: true}", [2, 5, 8]),
+        ("{kernel_size: 3, stride: 3, padding: 1, ceil_mode: true}", [1, 4, 7]),
+    ],
+)
+def test_with_ceil_mode_windows_fit_where_nothing_is_rounded(pool, fits, tmp_path):
+    """By hand: 33 positions and padding of 1 + 1 leave the last padding unread for windows of 2."""
+    text = spec(f"- MaxPool1d: {pool}", input="[1, 32]")
+    (axis,) = answer("--range", "1:8", text=text, tmp_path=tmp_path)["axes"]
+    assert [int(row["size"]) for row in axis["range"] if row["windows_fit"] == "yes"] == fits
+
+
 def test_what_needs_closed_forms_is_refused_where_there_are_none(tmp_path):
     result = ask("--symbolic", text=CROPS, tmp_path=tmp_path)
     assert (result.exit_code, "needs closed forms" in result.output) == (2, True)
