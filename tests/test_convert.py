@@ -13,6 +13,7 @@ import cnncalc
 from cnncalc import source
 from cnncalc.answers.rewriting import fully_convolutional
 from cnncalc.cli import group
+from cnncalc.engine.errors import EngineError
 from cnncalc.language.builder import Settings
 from cnncalc.pipeline import expand, load
 from cnncalc.source import Source
@@ -163,6 +164,54 @@ def test_what_is_done_is_told():
         assert f"alexnet.yaml:{line}: {words}" in result.stderr
     assert "an input of 3 x 448 x 448 now gives 1000 x 8 x 8\n" in result.stderr
     assert "the whole file is converted" in run("vgg11", "--fully-convolutional").stderr
+
+
+LARGER = {
+    "Permute before the Flatten": (
+        "layers: [Conv2d: {out_channels: 4, kernel_size: 2, stride: 2}, "
+        "Permute: {dims: [0, 2, 3, 1]}, Flatten, Linear: 5]\n",
+        "needs other weights: layers.2.weight would be 5 x 6 x 3 x 4, not 5 x 3 x 3 x 4\n",
+    ),
+    "BatchNorm2d behind a Permute": (
+        "layers: [Permute: {dims: [0, 2, 3, 1]}, BatchNorm2d: {affine: false}, Permute: "
+        "{dims: [0, 3, 1, 2]}, Flatten, Linear: 5]\n",
+        "needs other weights: layers.1.running_mean would be 12, not 6\n",
+    ),
+    "LocallyConnected2d": (
+        "layers: [LocallyConnected2d: {out_channels: 4, kernel_size: 3}, Flatten, Linear: 3]\n",
+        "needs other weights: layers.0.weight would be 4 x 10 x 10 x 2 x 3 x 3, "
+        "not 4 x 4 x 4 x 2 x 3 x 3\n",
+    ),
+    "a layer for small inputs": (
+        "layers:\n  - Conv2d: {out_channels: 2, kernel_size: 1}\n    if: $(spatial(input)[0] < 9)\n"
+        "  - Flatten\n  - Linear: 3\n",
+        "needs other weights: layers.0.weight would be missing, not 2 x 2 x 1 x 1\n",
+    ),
+    "a head of training": (
+        "layers:\n  - ReLU:\n    name: a\n  - Flatten\n  - Linear: 3\n"
+        "heads:\n  aux:\n    from: a\n    train_only: true\n    layers: [Flatten, Linear: 3]\n",
+        "now gives 3 x 7 x 7, but needs other weights in head aux\n",
+    ),
+    "weights that serve": ("layers: [Flatten, Linear: 3]\n", "now gives 3 x 7 x 7\n"),
+}
+
+
+@pytest.mark.parametrize("name", LARGER)
+def test_a_larger_input_is_promised_where_the_weights_serve_it(tmp_path, name):
+    text, words = LARGER[name]
+    path = tmp_path / "net.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    result = run(str(path), "--fully-convolutional")
+    assert result.stderr.endswith(f"an input of 2 x 12 x 12 {words}")
+    weights = cnncalc.initialise(network(result.stdout))
+    x = np.zeros((1, 2, 12, 12), np.float32)
+    larger = network(result.stdout, {"input": x.shape[1:]})
+    if "other weights" not in words:
+        (y,) = outputs(larger, weights, x)
+        assert y.shape == (1, 3, 7, 7)
+        return
+    with pytest.raises(EngineError, match=r"has the shape|of the name"):
+        outputs(larger, weights, x)
 
 
 # ---- the text

@@ -49,6 +49,26 @@ class Converted(NamedTuple):
     notes: tuple[tuple[int | None, str], ...]
 
 
+class Other(NamedTuple):
+    """A weight that has another shape for a larger input; None: it is not there.
+
+    `head` is the head that it belongs to, if that is there in training only.
+    """
+
+    name: str
+    before: Shape | None
+    shape: Shape | None
+    head: str | None
+
+
+class Larger(NamedTuple):
+    """What a network makes of an input twice as large, and the weights that it cannot keep."""
+
+    input: Shape
+    report: Report
+    others: tuple[Other, ...]
+
+
 class _Use(NamedTuple):
     """One expansion of a layer of the text in one of its networks, and what becomes of it."""
 
@@ -84,7 +104,7 @@ def fully_convolutional(source: Source) -> Converted:
     return Converted(new, (*notes, *((None, note) for note in refreshed)))
 
 
-def larger(source: Source) -> tuple[Shape, Report] | None:
+def larger(source: Source) -> Larger | None:
     """What a network makes of an input twice as large; None where that is not known."""
     loaded = load(source)
     setting = Settings(variant=loaded.variant)
@@ -92,7 +112,30 @@ def larger(source: Source) -> tuple[Shape, Report] | None:
     shapes = {name: graph.values[index].shape or () for name, index in graph.inputs.items()}
     doubled = {name: (*one[:1], *(2 * n for n in one[1:])) for name, one in shapes.items()}
     found = rebuilder(loaded, setting)(doubled)
-    return (next(iter(doubled.values())), report(found)) if found else None
+    if found is None:
+        return None
+    others = _others(graph, found)
+    return Larger(next(iter(doubled.values())), report(found), others)
+
+
+def _others(graph: Graph, larger: Graph) -> tuple[Other, ...]:
+    """The weights that have another shape in the second network, those at inference first."""
+    before, after = dict(_tensors(graph)), dict(_tensors(larger))
+    found = (
+        Other(name, before.get((name, head)), after.get((name, head)), head)
+        for name, head in before | after
+        if before.get((name, head)) != after.get((name, head))
+    )
+    return tuple(sorted(found, key=lambda one: one.head is not None))
+
+
+def _tensors(graph: Graph) -> Iterator[tuple[tuple[str, str | None], Shape]]:
+    """The shapes of a network's weights, by name and by head of training only."""
+    for node in graph.nodes:
+        shapes = graph.shapes(node.inputs)
+        if node.layer is not None and shapes is not None:
+            for name, one in node.layer.params(*shapes).items():
+                yield (f"{node.path}.{name}", node.head if node.train_only else None), one.shape
 
 
 def _networks(loaded: Loaded) -> Iterator[tuple[str | None, Graph]]:

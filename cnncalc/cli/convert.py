@@ -17,7 +17,7 @@ from cnncalc.render.text import shape
 from cnncalc.source import Source
 
 if TYPE_CHECKING:
-    from cnncalc.answers.rewriting import Converted
+    from cnncalc.answers.rewriting import Converted, Larger
 
 
 @click.command()
@@ -118,6 +118,18 @@ def _tell(given: Source, converted: Converted) -> None:
     if found is None:
         click.echo("an input twice as large does not fit yet: 'cnncalc sizes' says why", err=True)
         return
-    size, report = found
-    outputs = ", ".join(shape(one.shape) for one in report.outputs)
-    click.echo(f"an input of {shape(size)} now gives {outputs}", err=True)
+    click.echo(_promise(found), err=True)
+
+
+def _promise(found: Larger) -> str:
+    """What a larger input gives, if the weights are as good for that."""
+    size = f"an input of {shape(found.input)}"
+    if found.others and found.others[0].head is None:
+        name, *sizes, _ = found.others[0]
+        before, after = (shape(one) if one else "missing" for one in sizes)
+        return f"{size} needs other weights: {name} would be {after}, not {before}"
+    outputs = ", ".join(shape(one.shape) for one in found.report.outputs)
+    heads = ", ".join(dict.fromkeys(f"head {one.head}" for one in found.others))
+    return f"{size} now gives {outputs}" + (
+        f", but needs other weights in {heads}" if heads else ""
+    )
