@@ -136,8 +136,16 @@ def test_an_activation_that_is_an_output_stays_where_it_is():
 @pytest.mark.parametrize(
     ("written", "mended"),
     [
-        ("- ReLU   # one\n- MaxPool2d: 2   # two", "- MaxPool2d: 2   # one\n- ReLU   # two"),
+        ("- ReLU   # one\n- MaxPool2d: 2   # two", "- MaxPool2d: 2   # two\n- ReLU   # one"),
+        ("- ReLU\n- MaxPool2d: 2  # two", "- MaxPool2d: 2  # two\n- ReLU"),
+        ("- ReLU: # one\n\n- MaxPool2d: 2", "- MaxPool2d: 2\n\n- ReLU: # one"),
+        ("- ReLU # one\r\n- MaxPool2d: 2\r\n", "- MaxPool2d: 2\r\n- ReLU # one\r\n"),
         ("- layers: [ReLU, {MaxPool2d: 2}]", "- layers: [{MaxPool2d: 2}, ReLU]"),
+        ("- layers: [ReLU, {MaxPool2d: 2}] # all", "- layers: [{MaxPool2d: 2}, ReLU] # all"),
+        ("- layers: [ReLU,\n    {MaxPool2d: 2}]", "- layers: [{MaxPool2d: 2},\n    ReLU]"),
+        ("- layers: [ReLU, # one\n    {MaxPool2d: 2}]", None),
+        ("- layers: [ReLU,\n    {MaxPool2d: 2}] # two", None),
+        ("- ReLU\n# half the size\n- MaxPool2d: 2", None),
         ("- ReLU:\n  name: x\n- MaxPool2d: 2", None),
         ("- ReLU\n- MaxPool2d:\n    kernel_size: 2", None),
         ("- layers: [ReLU]\n- MaxPool2d: 2", None),
@@ -146,7 +154,7 @@ def test_an_activation_that_is_an_output_stays_where_it_is():
         ("- ReLU\n- Tanh:\n  if: false\n- MaxPool2d: 2", None),
     ],
 )
-def test_only_neighbours_are_exchanged_and_comments_stay(written, mended):
+def test_only_neighbours_are_exchanged_with_the_comments_behind_them(written, mended):
     text = spec(written, input="[4, 8, 8]")
     [problem] = findings(text, "CNN503")
     assert (problem.fix is None) == (mended is None)

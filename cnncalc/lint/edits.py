@@ -117,14 +117,27 @@ class Edits:
         return Edit(item.node.span, f"{written}:{indent}{name}: {text}")
 
     def swapped(self, first: Span, second: Span) -> tuple[Edit, ...]:
-        """Exchange two items, each on one line and without modifiers, that follow each other."""
+        """Exchange two items, each on one line and without modifiers, that follow each other.
+
+        A comment behind an item goes with it; nothing where one lies between them, or in brackets.
+        """
         one, two = self.items.get(first), self.items.get(second)
         if one is None or two is None or two.owner is not one.owner or two.place != one.place + 1:
             return ()
-        texts = [self.source(item.node.span) for item in (one, two)]
-        if any("\n" in text for text in texts) or not (one.plain and two.plain):
+        spans = [one.node.span, two.node.span]
+        inside = self.is_flow(one.owner)
+        if inside and first.line < second.line:
+            looked_at = self.lines[first.line - 1 : second.line]
+        else:
+            looked_at = self.lines[first.line : second.line - 1]
+        if any("#" in line for line in looked_at) or not (one.plain and two.plain):
             return ()
-        return Edit(one.node.span, texts[1]), Edit(two.node.span, texts[0])
+        if not inside:
+            spans = [self._to_line_end(span) for span in spans]
+        texts = [self.source(span) for span in spans]
+        if any("\n" in text for text in texts):
+            return ()
+        return Edit(spans[0], texts[1]), Edit(spans[1], texts[0])
 
     def with_argument(self, made: Made, name: str, text: str) -> Edit | None:
         """Write an argument of a layer, or another value for it."""
@@ -156,6 +169,9 @@ class Edits:
         place = _behind(last)._replace(column=end, end_column=end)
         indent = self.line_end + " " * (owner.span.column - 1)
         return Edit(place, "".join(indent + entry for entry in entries))
+
+    def _to_line_end(self, span: Span) -> Span:
+        return span._replace(end_column=len(self.lines[span.end_line - 1]) + 1)
 
     def _without_part(self, parts: list[Span], index: int) -> Edit | None:
         """Delete one of the parts between brackets, with its comma."""
