@@ -8,11 +8,14 @@ from math import ceil, floor, prod
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import assume, example, given, settings, strategies as st
 from test_registry import EXAMPLES as LAYERS, make
 
 from cnncalc import layers
+from cnncalc.answers.working import MOST_RUNS, working
 from cnncalc.cli import group
 from cnncalc.formula import Formula
+from cnncalc.layer import LayerError
 from cnncalc.render.working import decimal, saving
 
 
@@ -32,10 +35,10 @@ def answers(command):
 # ---- formulas
 
 
-@pytest.mark.parametrize("example", LAYERS)
-def test_formulas_give_what_the_rules_give(example):
+@pytest.mark.parametrize("one", LAYERS)
+def test_formulas_give_what_the_rules_give(one):
     """Python evaluates what is shown."""
-    layer, xs = make(example.text), example.shapes
+    layer, xs = make(one.text), one.shapes
     formulas = layer.shape_formulas(*xs)
     rounding = ceil if getattr(layer, "ceil_mode", False) else floor
     for formula, size in zip(formulas, layer.infer(*xs) if formulas else (), strict=True):
@@ -51,10 +54,10 @@ def test_formulas_give_what_the_rules_give(example):
 
 @pytest.mark.parametrize("name", layers.names())
 def test_every_type_that_multiplies_has_a_formula_for_it(name):
-    for example in layers.find(name).examples:
-        layer = make(example.text)
-        if layer.macs(*example.shapes) and not layer.declared:
-            assert {"macs", "flops"} <= layer.count_formulas(*example.shapes).keys()
+    for one in layers.find(name).examples:
+        layer = make(one.text)
+        if layer.macs(*one.shapes) and not layer.declared:
+            assert {"macs", "flops"} <= layer.count_formulas(*one.shapes).keys()
 
 
 def test_a_formula_is_evaluated_exactly():
@@ -68,33 +71,125 @@ def test_a_formula_is_evaluated_exactly():
 # ---- what no window reads
 
 
+def source(place, n, mode):
+    """The position of the input that is read at a place, None for the padding."""
+    if 0 <= place < n or mode == "zeros":
+        return place if 0 <= place < n else None
+    if mode == "circular":
+        return place % n
+    if mode == "replicate":
+        return min(max(place, 0), n - 1)
+    return -place if place < 0 else 2 * (n - 1) - place
+
+
+def listed(words):
+    """The places in `positions 0 to 1, 3`."""
+    runs = (re.fullmatch(r"(-?\d+)(?: to (-?\d+))?", run) for run in words.split(", "))
+    return {place for run in runs for place in range(int(run[1]), int(run[2] or run[1]) + 1)}
+
+
+def noted(notes, n, after):
+    """The places that the notes name."""
+    found = set()
+    for note in notes:
+        assert note.startswith("never read: ")
+        what = note.removeprefix("never read: ")
+        last = re.fullmatch(r"the last (?:position|(\d+)) of the padding", what)
+        if last:
+            found |= set(range(n + after - int(last[1] or 1), n + after))
+        else:
+            pattern = r"positions? (.*?)(?:, counted from 0| of the padding)"
+            found |= listed(re.fullmatch(pattern, what)[1])
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.integers(1, 25),
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.sampled_from(["zeros", "reflect", "replicate", "circular"]),
+)
+@example(20, 4, 4, 3, 1, 1, "zeros")
+def test_places_that_no_window_reads(n, f, s, d, before, after, mode):
+    """Against the places that are read, one by one; copies of the input read the input."""
+    layer = layers.find("Conv1d")(
+        out_channels=1,
+        kernel_size=f,
+        stride=s,
+        dilation=d,
+        padding=((before, after),),
+        padding_mode=mode,
+    )
+    try:
+        out = layer.infer((1, n))[1]
+    except LayerError:
+        assume(False)
+    met = {o * s - before + t * d for o in range(out) for t in range(f)}
+    sources = {source(place, n, mode) for place in met}
+    unread = {place for place in range(n) if place not in sources}
+    unread |= {place for place in range(-before, n + after) if not 0 <= place < n} - met
+    notes = working(layer, (1, n)).sizes[1].notes
+    if len(unread) <= MOST_RUNS:
+        assert noted(notes, n, after) == unread
+    assert bool(notes) is bool(unread)
+
+
 @pytest.mark.parametrize(
-    ("n", "f", "s", "d", "p"),
+    ("command", "said"),
     [
-        (7, 3, 3, 1, 0),
-        (6, 3, 2, 1, 1),
-        (9, 2, 4, 1, 0),
-        (11, 3, 4, 2, 1),
-        (12, 1, 3, 1, 0),
-        (8, 3, 5, 1, 1),
+        (
+            "MaxPool1d kernel_size=3 stride=3 dilation=3 padding=1 --input 1x6",
+            ["positions 0 to 1, 3 to 4, counted from 0", "the last position of the padding"],
+        ),
+        (
+            "Conv1d out_channels=1 kernel_size=4 stride=4 dilation=3 padding=1 --input 1x20",
+            ["positions 0 to 1, 4, 15, 18 to 19, counted from 0"],
+        ),
+        (
+            "Conv1d out_channels=1 kernel_size=2 stride=8 dilation=3 padding=3 --input 1x8",
+            [
+                "positions 1 to 4, 6 to 7, counted from 0",
+                "positions -2 to -1, 9 to 10 of the padding",
+            ],
+        ),
+        (
+            "Conv1d out_channels=1 kernel_size=1 stride=2 --input 1x224",
+            ["112 positions: 1, 3, 5, 7, ..., 223, counted from 0"],
+        ),
+        (
+            "Conv1d out_channels=1 kernel_size=1 stride=2 --input 1x4000000",
+            ["2,000,000 positions: 1, 3, 5, 7, ..., 3999999, counted from 0"],
+        ),
+        (
+            "MaxPool1d kernel_size=3 stride=1 ceil_mode=true padding=1 --input 1x1",
+            [],
+        ),
     ],
 )
-def test_positions_that_no_window_reads(n, f, s, d, p):
-    """Against the positions that are read, one by one."""
-    command = f"kernel_size={f} stride={s} dilation={d} padding={p}"
-    shown = run(f"Conv1d out_channels=1 {command} --input 1x{n}")
-    out = answers(f"Conv1d out_channels=1 {command} --input 1x{n}")["length"]["value"]
-    read = {o * s - p + t * d for o in range(out) for t in range(f)}
-    last = list(range(max(read) + 1, n))
-    found = re.search(r"never read: positions? (\d+)(?: to (\d+))?, counted", shown)
-    assert bool(found) is bool(last)
-    if last:
-        assert (int(found[1]), int(found[2] or found[1])) == (last[0], last[-1])
-    unread = {(position + p) % s for position in range(max(read)) if position - -p >= 0} - {
-        (position + p) % s for position in read
-    }
-    between = re.search(r"never read: (\d+) of every (\d+) positions", shown)
-    assert (int(between[1]) if between else 0) == len(unread)
+def test_what_is_never_read_in_words(command, said):
+    """By hand."""
+    assert answers(command)["length"]["notes"] == [f"never read: {one}" for one in said]
+
+
+@pytest.mark.parametrize(
+    ("command", "positions"),
+    [
+        ("Conv1d out_channels=1 kernel_size=2 stride=3 --input 1x2000000000", "2,000,000,000"),
+        (
+            "Conv1d out_channels=1 kernel_size=2 stride=3 padding=1 padding_mode=circular "
+            "--input 1x2000000",
+            "2,000,002",
+        ),
+        ("MaxPool1d kernel_size=2000000000 ceil_mode=true --input 1x10", "2,000,000,000"),
+    ],
+)
+def test_an_axis_that_is_too_long_to_look_at_is_said_to_be(command, positions):
+    notes = answers(command)["length"]["notes"]
+    assert notes == [f"what is never read is not looked for in {positions} positions"]
 
 
 def test_a_window_that_ceil_mode_drops():

@@ -5,9 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from functools import reduce
+from itertools import islice
 from math import gcd, prod
+from operator import xor
 from typing import NamedTuple
 
+from cnncalc.analysis.regions import everything, through
 from cnncalc.analysis.report import BITS, element_bytes
 from cnncalc.formula import Formula
 from cnncalc.layer import Layer, Shape
@@ -22,6 +26,11 @@ AXES = {
 """What the axes of a shape are called."""
 
 DROPPED = "ceil_mode: rounded up, less the last window, which would start in the padding"
+
+MOST_LOOKED_AT = 1 << 24
+"""Positions of an axis that are looked at for what no window reads; fewer for copying padding."""
+MOST_RUNS, FIRST_RUNS = 8, 4
+"""Stretches of positions that are all listed, and how many are where there are more."""
 
 _FLOPS = re.compile(r"FLOPs: (.*?)\.(?: (?=[A-Z`])|$)")
 
@@ -84,23 +93,53 @@ def _sizes(layer: Layer, xs: tuple[Shape, ...], out: Shape) -> Iterator[Step]:
 
 
 def unread(axis: Sliding, n: int, out: int, formula: Formula) -> tuple[str, ...]:
-    """What of an axis no window reads: behind the last one, and between the taps."""
-    after = formula.values["P_after"]
-    rest = n + axis.before + after - (out - 1) * axis.stride - axis.extent
+    """What of an axis no window reads: of the input, and of the padding around it."""
+    before, after = axis.before, int(formula.values["P_after"])
+    padded = before + n + after
+    reach = max(padded, (out - 1) * axis.stride + axis.extent)
+    if reach > (MOST_LOOKED_AT if axis.mode == "constant" else MOST_LOOKED_AT >> 6):
+        return (f"what is never read is not looked for in {reach:,} positions",)
+    whole = _unread(axis._replace(before=0, mode="constant"), padded, out)
+    left, right = whole & (1 << before) - 1, whole >> before + n
     notes = []
-    if rest > after:
-        first = n - (rest - after)
-        which = f"position {first}" if first == n - 1 else f"positions {first} to {n - 1}"
-        notes.append(f"never read: {which}, counted from 0")
-    if rest > 0 and after:
-        rows = "the last position" if min(rest, after) == 1 else f"the last {min(rest, after)}"
+    if of_input := _unread(axis, n, out):
+        notes.append(f"never read: {_positions(of_input, 0)}, counted from 0")
+    if not left and right and (right + (right & -right)) >> after:
+        last = right.bit_count()
+        rows = "the last position" if last == 1 else f"the last {last}"
         notes.append(f"never read: {rows} of the padding")
-    taps = min(axis.kernel, axis.stride // gcd(axis.stride, axis.dilation))
-    if taps < axis.stride and out > 1:
-        notes.append(
-            f"never read: {axis.stride - taps} of every {axis.stride} positions, between the taps"
-        )
+    elif left or right:
+        padding = left | right << before + n
+        notes.append(f"never read: {_positions(padding, -before)} of the padding")
     return tuple(notes)
+
+
+def _unread(axis: Sliding, n: int, out: int) -> int:
+    """The positions of an axis of n that no window reads, as a set of bits."""
+    region = through((axis,), (n,), everything((out,)))
+    assert region is not None
+    return reduce(xor, (bits for (bits,) in region.products), (1 << n) - 1)
+
+
+def _positions(bits: int, start: int) -> str:
+    """The positions of a set in words, counted from `start`: all of them, or the first few."""
+    runs = list(islice(_runs(bits, start), MOST_RUNS + 1))
+    shown = [str(a) if a == b else f"{a} to {b}" for a, b in runs]
+    if len(runs) > MOST_RUNS:
+        some = ", ".join(shown[:FIRST_RUNS])
+        return f"{bits.bit_count():,} positions: {some}, ..., {bits.bit_length() - 1 + start}"
+    return f"position{'s' if bits.bit_count() > 1 else ''} {', '.join(shown)}"
+
+
+def _runs(bits: int, start: int) -> Iterator[tuple[int, int]]:
+    """The first and the last of positions that follow each other."""
+    while bits:
+        skipped = (bits & -bits).bit_length() - 1
+        bits >>= skipped
+        length = (~bits & bits + 1).bit_length() - 1
+        yield start + skipped, start + skipped + length - 1
+        bits >>= length
+        start += skipped + length
 
 
 def _counts(layer: Layer, xs: tuple[Shape, ...]) -> Iterator[Step]:
