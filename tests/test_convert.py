@@ -409,6 +409,55 @@ def test_what_has_no_form_is_refused_with_the_place(tmp_path, layers, words):
     assert result.stderr.startswith(str(path))
 
 
+SHARED = """\
+cnncalc: 1
+input: [2, 6, 6]
+blocks:
+  Head:
+    args: {n: required, m: 8}
+    layers: [Flatten, {Linear: $m}, ReLU, {Linear: $n}]
+  Outer:
+    layers: {Head: 3}
+layers:
+  - ReLU:
+    name: a
+  - Head: 3
+heads:
+  aux:
+    from: a
+    train_only: true
+    layers: [Head: 3]
+"""
+
+
+def test_a_head_of_training_that_shares_a_block_is_told():
+    shown = run("-", "--fully-convolutional", code=1, text=SHARED).stderr
+    assert shown == (
+        "<stdin>:6:14: not converted: this Flatten is needed as it is in head aux, and not in "
+        "other places\n  help: head aux is for training only and stays as it is: give it a copy "
+        "of block Head under another name\n"
+    )
+    copied = SHARED.replace("  Outer:\n", "  Own:\n    layers: [Flatten, Linear: 3]\n  Outer:\n")
+    new = converted(copied.replace("layers: [Head: 3]", "layers: [Own]"))
+    assert "  Own:\n    layers: [Flatten, Linear: 3]\n" in new
+
+
+def test_all_blocks_that_a_head_of_training_goes_through_are_told():
+    text = SHARED.replace("- Head: 3", "- Outer").replace("[Head: 3]", "[Outer]")
+    shown = run("-", "--fully-convolutional", code=1, text=text).stderr
+    assert "give it copies of the blocks Outer and Head under other names\n" in shown
+    kernels = text.replace("[Flatten, {Linear: $m}", "[{Linear: $m}").replace(
+        "- Outer", "- Flatten\n  - Outer"
+    )
+    shown = run(
+        "-",
+        "--fully-convolutional",
+        code=1,
+        text=kernels.replace("[Outer]", "[Flatten, Outer]"),
+    ).stderr
+    assert "this Linear is needed with a kernel of 6 and as it is in head aux\n" in shown
+
+
 def test_variants_that_differ_are_told():
     shown = run("mobilenet_v1", "--fully-convolutional", code=1).stderr
     assert "AdaptiveAvgPool2d is needed with a kernel of 7 and with a kernel of 6" in shown

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cnncalc.analysis.report import Report, report
 from cnncalc.answers.convolutional import Change, RefusedError, changes, weights
-from cnncalc.graph import Graph, Node
+from cnncalc.graph import Graph, Node, calls
 from cnncalc.language.builder import Settings
 from cnncalc.language.document import Mapping, Scalar
 from cnncalc.layer import Shape
@@ -340,13 +340,24 @@ class _Writer:
         node = uses[0].node
         kinds: dict[str, set[str | None]] = defaultdict(set)
         for use in uses:
-            kernel = use.change and use.change.kernel
-            what = f"with a kernel of {_brief(kernel)}" if kernel else "as it is"
-            kinds[what].add(use.variant)
-        words = " and ".join(kinds)
-        if sum(map(len, kinds.values())) == len(set[str | None]().union(*kinds.values())):
+            kinds[_needed(use)].add(use.variant)
+        words = " and ".join(filter(None, kinds))
+        elsewhere = ", and not in other places" if "" in kinds else ""
+        kept = next((use.node for use in uses if not use.change and use.node.train_only), None)
+        if kept:
+            help = self.copies(kept)
+        elif sum(map(len, kinds.values())) == len(set[str | None]().union(*kinds.values())):
             help = "its variants differ: convert a copy without those that need another kernel"
-        return RefusedError(f"this {node.type} is needed {words}", node.span, help)
+        return RefusedError(f"this {node.type} is needed {words}{elsewhere}", node.span, help)
+
+    def copies(self, node: Node) -> str:
+        """How a head of training keeps a layer that the network does not: by blocks of its own."""
+        names = [self.text.source(call.span) for call in reversed(calls(node.scope))]
+        if len(names) == 1:
+            what = f"a copy of block {names[0]} under another name"
+        else:
+            what = f"copies of the blocks {' and '.join(names)} under other names"
+        return f"head {node.head} is for training only and stays as it is: give it {what}"
 
     def declare(self, name: str, args: tuple[tuple[Scalar, object], ...]) -> None:
         """Give a block the argument, which is 1 where a call does not say otherwise."""
@@ -394,6 +405,15 @@ class _Writer:
         written = value is not None and self.text.source(value.span)
         behind = [Edit(value.span, "null")] if value is not None and written else []
         return [Edit(span, "Identity"), *behind]
+
+
+def _needed(use: _Use) -> str:
+    """As what one expansion needs a layer; nothing where it is left out."""
+    if use.change is None:
+        return f"as it is in head {use.node.head}" if use.node.train_only else "as it is"
+    if use.change.kernel:
+        return f"with a kernel of {_brief(use.change.kernel)}"
+    return use.change.type and f"as {use.change.type}"
 
 
 def _entries(arguments: dict[str, str]) -> list[str]:
