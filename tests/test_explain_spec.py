@@ -319,6 +319,8 @@ def test_a_structure_or_a_name_stands_for_its_layers():
     ("arguments", "code", "words"),
     [
         (["net.yaml", "layer.0"], 2, "did you mean 'layers.0'?"),
+        (["lenet5", "input"], 2, "'input' is an input of the network, not a layer\n"),
+        (["lenet5", "inputs"], 2, "there is no layer 'inputs'\n  help: such as 'layers.11'"),
         (["net.yaml", "zzz"], 2, "'cnncalc summary' lists them"),
         (["net.yam"], 2, "no layer type, lint rule, file or bundled spec is called 'net.yam'"),
         (["Conv2"], 2, "did you mean 'Conv2d'?"),
@@ -335,6 +337,13 @@ def test_a_mistake_is_explained(arguments, code, words):
     shown = run(*arguments, code=code)
     assert words in shown
     assert "Traceback" not in shown
+
+
+def test_inputs_with_names_are_no_layers():
+    text = "cnncalc: 1\ninput: {aa: [3, 8, 8], b: [3, 8, 8]}\nlayers: [Add: [aa, b]]\n"
+    Path("two.yaml").write_text(text, encoding="utf-8")
+    assert "'b' is an input of the network, not a layer\n" in run("two.yaml", "b", code=2)
+    assert "did you mean" not in run("two.yaml", "aaa", code=2)
 
 
 def test_a_file_named_as_a_type_is_pointed_at():
@@ -371,12 +380,29 @@ def test_a_broken_network_is_explained_up_to_the_mistake(tmp_path):
     shown = run(str(path), code=1)
     assert "(8 - 3)/1 + 1 = 6" in shown
     assert shown.count("a kernel of 9 does not fit into an input of 6") == 2  # there, and on stderr
-    assert "rest on a layer with a problem: 2 more" in shown
+    assert "rest on a problem elsewhere: 2 more" in shown
     assert "layers.2" not in shown
     assert "in all" not in shown
-    assert "it rests on a layer with a problem" in run(str(path), "layers.3", code=1)
+    assert "it rests on a problem elsewhere" in run(str(path), "layers.3", code=1)
     for form in ("markdown", "html", "latex", "json"):
         assert "does not fit" in run(str(path), "--format", form, code=1)
+
+
+def test_an_assumed_shape_is_marked():
+    Path("broken.yaml").write_text(f"{BROKEN}  - Add: [input, prev]\n", encoding="utf-8")
+    assert " 4 x 6 x 6 (assumed) from layers.1\n" in run("broken.yaml", "layers.2", code=1)
+    assert " 4 x 6 x 6 from layers.0\n" in run("broken.yaml", "layers.1", code=1)
+    shown = run("broken.yaml", "layers.4", "--format", "markdown", code=1)
+    assert "3 x 8 x 8 from input`<br>`144 (assumed) from layers.3`" in shown
+
+
+@pytest.mark.parametrize(("layers", "left"), [("[ReLU, ReLU]", "2 layers"), ("[ReLU]", "1 layer")])
+def test_where_nothing_is_known_nothing_more_is_left(layers, left):
+    text = f"cnncalc: 1\ninput: [3, -8, 8]\nlayers: {layers}\n"
+    Path("bad.yaml").write_text(text, encoding="utf-8")
+    shown = run("bad.yaml", code=1)
+    assert shown.startswith(f"not known, as they rest on a problem elsewhere: {left}\n")
+    assert " it rests on a problem elsewhere\n" in run("bad.yaml", "layers.0", code=1)
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "cnncalc: 1\ninput: [3, 8, 8]\nlayers: []\n"])

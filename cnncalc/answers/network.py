@@ -16,11 +16,13 @@ from cnncalc.problem import Problem
 class Explained(NamedTuple):
     """One layer; `working` is None where its numbers are not known.
 
-    `same` is the path of an earlier layer that has the same numbers.
+    `assumed` are the inputs whose shapes rest on a guess. `same` is the path of an earlier layer
+    that has the same numbers.
     """
 
     row: Row
     working: Working | None
+    assumed: tuple[bool, ...]
     arguments: tuple[Named, ...] = ()
     same: str | None = None
 
@@ -56,17 +58,18 @@ def explain(
     for row, context in chosen:
         shapes = built.graph.shapes(row.node.inputs)
         layer = row.node.layer
+        assumed = tuple(built.graph.values[index].assumed for index in row.node.inputs)
         if layer is None or shapes is None or row.assumed:
-            layers.append(Explained(row, None))
+            layers.append(Explained(row, None, assumed))
             continue
         arguments = tracer.arguments(row.node, context)
         if (layer, shapes) in first:
             same, found = first[layer, shapes]
-            layers.append(Explained(row, found, arguments, same))
+            layers.append(Explained(row, found, assumed, arguments, same))
         else:
             found = working(layer, *shapes, dtype=dtype)
             first[layer, shapes] = row.node.path, found
-            layers.append(Explained(row, found, arguments))
+            layers.append(Explained(row, found, assumed, arguments))
     return Explanation(report, tuple(layers), wanted is None)
 
 

@@ -11,6 +11,7 @@ import click
 from cnncalc import layers, source
 from cnncalc.analysis.report import BITS, Report, Row
 from cnncalc.cli import options
+from cnncalc.graph import Graph
 from cnncalc.language.keras import type_help
 from cnncalc.render import manual
 from cnncalc.suggest import did_you_mean
@@ -114,7 +115,7 @@ def _network(
     report = count(built.graph, variant=setting.variant and setting.variant.name.text)
     if loaded.spec is not None and (report.rows or layer is None):
         tracer = Tracer(loaded.document, loaded.spec, setting)
-        wanted = _wanted(report, built.graph.names, layer)
+        wanted = _wanted(report, built.graph, layer)
         found = explain(built, report, tracer, wanted, dtype or "float32")
         shown = {
             "text": explained.text,
@@ -128,15 +129,23 @@ def _network(
         raise click.exceptions.Exit(1)
 
 
-def _wanted(report: Report, names: Any, layer: str | None) -> Callable[[Row], bool] | None:
+def _wanted(report: Report, graph: Graph, layer: str | None) -> Callable[[Row], bool] | None:
     """Which layers are asked for, None for all; none of that name ends the program."""
     from cnncalc.answers.network import matching
 
     if layer is None:
         return None
-    paths = matching(report, names.items(), layer)
+    paths = matching(report, graph.names.items(), layer)
     if not paths:
-        known = [*names, *(row.node.path for row in report.rows)]
-        help = did_you_mean(layer, known) or f"such as '{known[-1]}'; 'cnncalc summary' lists them"
-        options.fail(f"there is no layer '{layer}'", help)
+        _no_layer(report, graph, layer)
     return lambda row: row.node.path in paths
+
+
+def _no_layer(report: Report, graph: Graph, layer: str) -> NoReturn:
+    """End the program: no layer is meant by that word."""
+    such = f"such as '{report.rows[-1].node.path}'; 'cnncalc summary' lists them"
+    if layer in {*graph.inputs, *graph.names}:
+        options.fail(f"'{layer}' is an input of the network, not a layer", such)
+    made = [name for name, index in graph.names.items() if graph.values[index].producer is not None]
+    known = [*made, *(row.node.path for row in report.rows)]
+    options.fail(f"there is no layer '{layer}'", did_you_mean(layer, known) or such)

@@ -131,11 +131,17 @@ def _facts(one: Explained) -> Iterator[Entry]:
     row = one.row
     around = [f"in {call.text} at {_place(call.span)}" for call in calls(row.node.scope)]
     yield "written", [Line((), behind=words) for words in (f"at {_place(row.node.span)}", *around)]
-    inputs = zip(row.in_shapes, row.input_paths, strict=True)
     if row.in_shapes:
-        yield "input", [Line((), behind=f"{shape(sizes)} from {path}") for sizes, path in inputs]
+        yield "input", [Line((), behind=words) for words in _inputs(one)]
     if one.working:
         yield "output", [Line((), behind=shape(sizes)) for sizes in row.out_shapes]
+
+
+def _inputs(one: Explained) -> Iterator[str]:
+    """The shapes of its inputs, and where they come from."""
+    found = zip(one.row.in_shapes, one.assumed, one.row.input_paths, strict=True)
+    for sizes, assumed, path in found:
+        yield f"{shape(sizes)}{' (assumed)' if assumed else ''} from {path}"
 
 
 def _entries(one: Explained) -> list[Entry]:
@@ -153,7 +159,7 @@ def _results(one: Explained) -> Iterator[Entry]:
     if one.problem:
         yield "problem", [Line((), behind=headline(one.problem))]
     elif one.working is None:
-        yield "not known", [Line((), behind="it rests on a layer with a problem")]
+        yield "not known", [Line((), behind="it rests on a problem elsewhere")]
     elif one.same:
         yield "numbers", [Line((), behind=f"same as {one.same}")]
     else:
@@ -192,11 +198,12 @@ def _place(span: Span) -> str:
 
 def _totals(found: Explanation) -> Iterator[str]:
     """What the layers add up to, where all of them are shown, and how many are not known."""
-    totals, left = found.report.totals, len(found.layers) - len(_told(found))
-    if left:
-        yield f"not known, as they rest on a layer with a problem: {left:,} more"
+    totals, told, every = found.report.totals, len(_told(found)), len(found.layers)
+    number = f"{every:,} layer{'' if every == 1 else 's'}"
+    if every > told:
+        left = f"{every - told:,} more" if told else number
+        yield f"not known, as they rest on a problem elsewhere: {left}"
     elif found.whole and totals.params is not None:
-        number = f"{len(found.layers):,} layer{'' if len(found.layers) == 1 else 's'}"
         yield f"in all {number}: {count(totals.params)} params, {count(totals.macs)} MACs"
 
 
