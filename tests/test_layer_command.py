@@ -214,6 +214,11 @@ def test_a_window_that_ceil_mode_drops():
         ("-1/3", "-0.33"),
         ("1999999/1000000", "1.999999"),
         ("5000/2", "2,500"),
+        ("9/8", "1.125"),
+        ("1/8", "0.125"),
+        ("43/16", "2.6875"),
+        ("1/3", "0.33"),
+        ("43/32", "1.34"),
     ],
 )
 def test_a_quotient_in_decimals_is_never_shown_as_whole(value, shown):
@@ -226,6 +231,9 @@ def test_a_quotient_in_decimals_is_never_shown_as_whole(value, shown):
         (4, 1, "75.0 % (4 times fewer)"),
         (3, 2, "33.3 % (1.5 times fewer)"),
         (7, 7, "0.0 % (1 times fewer)"),
+        (4, 5, "none: 25.0 % more (1.25 times as many)"),
+        (416, 896, "none: 115.4 % more (2.15 times as many)"),
+        (1, 5001, "none: 500,000.0 % more (5,001 times as many)"),
         (10**4, 1, "99.99 % (10,000 times fewer)"),
         (10**9, 3, "over 99.9999 % (333,333,333 times fewer)"),
     ],
@@ -256,6 +264,25 @@ def test_dense_shows_both_savings():
     assert "4,640 params" in shown
     assert f"({8590065664 / 19005440:,.2f} times fewer) by local connections" in shown
     assert f"({19005440 // 4640:,} times fewer) by sharing" in shown
+
+
+@pytest.mark.parametrize(("bias", "plus"), [("true", 1), ("false", 0)])
+def test_dense_says_where_local_connections_take_more(bias, plus):
+    """27 weights in a kernel of 3 x 3 on 3 channels, 12 inputs, and 32 outputs."""
+    command = f"Conv2d out_channels=8 kernel_size=3 padding=1 bias={bias} --dense --input"
+    shown, usual = run(f"{command} 3x2x2"), run(f"{command} 3x6x6")
+    (unshared,) = (line for line in shown.splitlines() if line.startswith("unshared"))
+    numbers = "(27 + 1)*32" if plus else "27*32"
+    assert unshared.endswith(
+        f"kernel{' + 1)' if plus else ''}*units = {numbers} = {(27 + plus) * 32:,} params"
+    )
+    more = (27 + plus) / (12 + plus) - 1
+    assert f"none: {100 * more:.1f} % more" in shown
+    assert f"({1 + more:.2f} times as many) by local connections" in shown
+    assert "over the padding" in shown
+    assert "-" not in shown.partition("saved")[2]
+    assert "over the padding" not in usual
+    assert "more" not in usual
 
 
 # ---- the window, and memory
@@ -333,6 +360,13 @@ def test_a_mistake_is_explained(command, code, words):
 def test_layers_with_several_inputs_and_outputs():
     assert answers("Concat --input 3x5x5 --input 4x5x5")["outputs"] == [[7, 5, 5]]
     assert answers("Chunk chunks=2 --input 4x5x5")["outputs"] == [[2, 5, 5], [2, 5, 5]]
+
+
+def test_one_byte_is_not_bytes():
+    command = "Conv2d out_channels=1 kernel_size=3 bias=false --input 1x3x3 --dtype binary"
+    shown = run(command)
+    assert "9*1/8 = 1.125, rounded up to 2 bytes\n" in shown
+    assert "1*1/8 = 0.125, rounded up to 1 byte\n" in shown
 
 
 def test_bytes_follow_the_data_type():

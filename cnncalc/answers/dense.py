@@ -14,7 +14,8 @@ class Dense(NamedTuple):
     """Parameters of layers with the same input and output, from the freest to the layer itself.
 
     `connected` is the fully connected layer, `local` the one with a kernel of its own for each
-    output unit, `shared` the layer.
+    output unit, `shared` the layer. Kernels that are not shared have weights over the padding, too,
+    so that `local` may be more than `connected`.
     """
 
     connected: int
@@ -29,8 +30,8 @@ def dense(layer: Layer, x: Shape) -> Dense | None:
     if not isinstance(layer, ConvNd):
         return None
     units, products = prod(layer.infer(x)), layer.macs(x)
-    values = {"inputs": prod(x), "units": units, "MACs": products}
-    texts = ("(inputs + 1)*units", "MACs + units") if layer.bias else ("inputs*units", "MACs")
-    connected, local = (Formula(text, values) for text in texts)
+    values = {"inputs": prod(x), "units": units, "kernel": products // units}
+    text = "({} + 1)*units" if layer.bias else "{}*units"
+    connected, local = (Formula(text.format(each), values) for each in ("inputs", "kernel"))
     shared = sum(prod(one.shape) for one in layer.params(x).values())
     return Dense(int(connected.value), connected, int(local.value), local, shared)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from cnncalc.formula import Formula
 
 MOST_PLACES = 4
-"""Digits after the point of a share."""
+"""Digits after the point of a share, and of a number that ends there."""
+
+OVER_PADDING = "(unshared kernels have weights over the padding, too, where no inputs are)"
 
 
 class Line(NamedTuple):
@@ -64,12 +66,14 @@ def numbers(found: Working) -> Iterator[Entry]:
 def dense_text(found: Dense) -> str:
     """What the layer saves by local connections and by sharing."""
     local, shared = found.local, found.shared
+    more = [("", [OVER_PADDING])] if local > found.connected else []
     lines = [
         ("", [""]),
         ("fully connected", [equation(found.connected_formula, found.connected) + " params"]),
         ("unshared", [equation(found.local_formula, local) + " params"]),
         ("this layer", [f"{shared:,} params"]),
         ("saved", [f"{saving(found.connected, local)} by local connections"]),
+        *more,
         ("", [f"{saving(local, shared)} by sharing"]),
         ("", [f"{saving(found.connected, shared)} by both"]),
     ]
@@ -118,9 +122,11 @@ def equal(formula: Formula, value: int | str) -> Line:
 
 
 def decimal(value: Fraction) -> str:
-    """A number in decimals, with two where they do not end, or as many as tell it from a whole."""
+    """A number in decimals: all of up to four, else two, or as many as tell it from a whole."""
     if value.denominator == 1:
         return f"{value.numerator:,}"
+    if 10**MOST_PLACES % value.denominator == 0:
+        return f"{float(value):,.{MOST_PLACES}f}".rstrip("0")
     places = 2
     while round(value, places).denominator == 1:
         places += 1
@@ -128,9 +134,11 @@ def decimal(value: Fraction) -> str:
 
 
 def saving(before: int, after: int) -> str:
-    """The share that is saved, and how many times fewer that is."""
-    times = Fraction(before, after)
-    fewer = decimal(times) if times < 1000 else f"{round(times):,}"
+    """The share that is saved, and how many times fewer that is; or how much more it takes."""
+    if after > before:
+        more = float(100 * Fraction(after - before, before))
+        return f"none: {more:,.1f} % more ({_times(Fraction(after, before))} times as many)"
+    fewer = _times(Fraction(before, after))
     share, places = 100 * Fraction(before - after, before), 1
     while share < 100 == round(share, places) and places < MOST_PLACES:
         places += 1
@@ -139,9 +147,13 @@ def saving(before: int, after: int) -> str:
     return f"{over} % ({fewer} times fewer)"
 
 
+def _times(ratio: Fraction) -> str:
+    return decimal(ratio) if ratio < 1000 else f"{round(ratio):,}"
+
+
 def _step(step: Step) -> list[Line]:
     line = equal(step.formula, step.value) if step.formula else Line((f"{step.value:,}",))
-    unit = f" {step.unit}" if step.unit else ""
+    unit = f" {step.unit.removesuffix('s') if step.value == 1 else step.unit}".rstrip()
     notes = (Line((), behind=note) for note in step.notes)
     return [line._replace(behind=line.behind + unit), *notes]
 
