@@ -131,7 +131,7 @@ def test_a_network_with_errors_is_unknown_and_the_others_are_shown():
     assert (small["params"], broken["params"], broken["relative"]["params"]) == (772, None, None)
     assert "broken.yaml:4:11: error CNN101" in result.stderr
     last = table("small.yaml", "broken.yaml", code=1)[1]
-    assert (last["params"], last["params x"], last["checks"]) == ("?", "?", "1 errors")
+    assert (last["params"], last["params x"], last["checks"]) == ("?", "?", "1 error")
     assert [
         one["name"] for one in networks("broken.yaml", "small.yaml", "--sort", "params", code=1)
     ] == [

@@ -194,8 +194,8 @@ def _times(number: float | None) -> str:
 def _checked(report: Report) -> str:
     """Errors of the spec, or what it expects and does not get, or how many promises hold."""
     failed = sum(check.ok is False for check in report.checks)
-    if len(report.problems) > failed:
-        return f"{len(report.problems) - failed} errors"
+    if errors := len(report.problems) - failed:
+        return f"{errors} error{'s' if errors > 1 else ''}"
     if failed:
         return f"{failed} failed"
     held = sum(check.ok is True for check in report.checks)
