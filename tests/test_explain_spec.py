@@ -340,7 +340,7 @@ def test_a_mistake_is_explained(arguments, code, words):
 
 
 def test_inputs_with_names_are_no_layers():
-    text = "cnncalc: 1\ninput: {aa: [3, 8, 8], b: [3, 8, 8]}\nlayers: [Add: [aa, b]]\n"
+    text = "cnncalc: 1\ninputs: {aa: [3, 8, 8], b: [3, 8, 8]}\nlayers: [Add: [aa, b]]\n"
     Path("two.yaml").write_text(text, encoding="utf-8")
     assert "'b' is an input of the network, not a layer\n" in run("two.yaml", "b", code=2)
     assert "did you mean" not in run("two.yaml", "aaa", code=2)
