@@ -174,6 +174,32 @@ def test_of_names_that_are_bound_together_one_must_be_used():
     assert lines(text.replace("NAME", "input"), "CNN106") == ["a, b, c]"]
 
 
+@pytest.mark.parametrize("wide", ["true", "false"])
+def test_of_names_that_ifs_choose_from_all_are_used(wide):
+    head = f"""
+        vars: {{wide: {wide}}}
+        blocks:
+          B:
+            layers:
+              - Tanh:
+                name: x
+              - ReLU:
+                if: $wide
+                name: x
+              - SiLU:
+                if: $(not wide)
+                name: x
+              - Sigmoid
+              - Add: [x, prev]
+        """
+    text = spec("- B", head=head)
+    assert findings(text, "CNN106") == ()
+    unused = text.replace("Add: [x, prev]", "Sigmoid")
+    assert lines(unused, "CNN106") == ["x", "x", "x"]
+    hidden = text.replace("        if: $wide\n", "").replace("        if: $(not wide)\n", "")
+    assert lines(hidden, "CNN106") == [f"wide: {wide}}}", "x", "x"]
+
+
 def test_a_name_outside_of_blocks_is_for_others_to_use():
     assert findings(spec(f"{ONE}\n  name: features"), "CNN106") == ()
 

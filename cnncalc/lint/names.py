@@ -26,7 +26,8 @@ from cnncalc.language.spec import (
 class Definition(NamedTuple):
     """A name where it is defined; `owner` is the block around it, or None.
 
-    `local`: no one outside the file can ask for it. `sure`: no `if` decides whether it is there.
+    `local`: no one outside the file can ask for it. `sure`: no `if` decides whether it is there;
+    else `instead` is what the name stands for where it is not.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Definition(NamedTuple):
     owner: str | None = None
     local: bool = True
     sure: bool = True
+    instead: Definition | None = None
 
 
 class Place(NamedTuple):
@@ -219,8 +221,10 @@ class Names:
             self._use(name.text, place.tensors)
 
     def _use(self, name: str, visible: dict[str, Definition]) -> None:
-        if name in visible:
-            self.used.add(visible[name].name)
+        one = visible.get(name)
+        while one:
+            self.used.add(one.name)
+            one = one.instead
 
     def _variable(self, kind: str, name: Scalar, place: Place) -> None:
         """Define a variable; only those of blocks and of the file are kept to be used."""
@@ -243,7 +247,7 @@ class Names:
         old = visible.get(new.name.text)
         if old and old.sure and new.sure:
             self.hidden.append((new, old))
-        visible[new.name.text] = new
+        visible[new.name.text] = new if new.sure else new._replace(instead=old)
 
 
 def _reads(node: Node, name: str) -> bool:
