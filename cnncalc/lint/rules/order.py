@@ -548,7 +548,8 @@ class DepthwiseWithoutPointwise(Rule):
     convolution to combine them. Without one the channels are as many separate networks.
 
     What to do: put a convolution with `kernel_size: 1` behind it. It may stand behind one merge,
-    as in ConvMixer, but no farther, and a gate (Mul) does not count.
+    as in ConvMixer, but no farther. A gate (Mul) does not count, nor does what adds one value to
+    each channel, as the style of a StyleGAN does.
 
     Source: Howard et al. 2017, MobileNets, section 3.1.
     """
@@ -570,6 +571,16 @@ layers:
   - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1, groups: 8}
   - Add: [prev, input]
   - Conv2d: {out_channels: 16, kernel_size: 1}
+""",
+        """\
+cnncalc: 1
+inputs: {map: [8, 32, 32], noise: [8, 32, 32], shift: [8, 1, 1]}
+layers:
+  - Conv2d: {out_channels: 8, kernel_size: 3, padding: 1, groups: 8}
+  - Add: [prev, noise]
+  - LeakyReLU: 0.2
+  - Add: [prev, shift]
+  - Conv2d: {out_channels: 16, kernel_size: 3}
 """,
     )
     bad = (
@@ -606,9 +617,16 @@ layers:
                 message = f"nothing behind it mixes its {shape[0] if shape else 0} channels"
                 help = "put a Conv2d with kernel_size: 1 behind it"
                 yield self.at(row.node, message, help, argument="groups")
-            joins = isinstance(row.node.layer, Merge) and not isinstance(row.node.layer, Mul)
             unknown = row.node.layer is None or is_mixing(row)
-            merges[row.node.path] = 0 if unknown else nearest + joins
+            merges[row.node.path] = 0 if unknown else nearest + self._joins(row)
+
+    @staticmethod
+    def _joins(row: Row) -> bool:
+        """Whether a layer merges maps; what scales or shifts each channel as a whole does not."""
+        if not isinstance(row.node.layer, Merge) or isinstance(row.node.layer, Mul):
+            return False
+        sizes = [prod(shape[1:]) for shape in row.in_shapes if shape]
+        return min(sizes, default=1) == max(sizes, default=1)
 
 
 class GroupedWithoutMixing(Rule):
