@@ -101,6 +101,37 @@ def test_branches_fill_the_field_of_one_another():
     assert gridding(spec(text.replace("KERNEL", "1"), input="[2, 64]")) == [2, 5, 9]
 
 
+PYRAMID = """
+- branches:
+    plain: [PLAIN]
+    two: {Conv1d: {out_channels: 2, kernel_size: 3, dilation: 2, padding: same}}
+    eight: {Conv1d: {out_channels: 2, kernel_size: 3, dilation: 8, padding: same}}
+  merge: Add
+"""
+
+
+@pytest.mark.parametrize(
+    ("plain", "positions"),
+    [
+        ("{Conv1d: {out_channels: 2, kernel_size: 3, padding: same}}", None),
+        ("{MaxPool1d: {kernel_size: 3, stride: 1, padding: 1}}", None),
+        ("", {0, 2, 8}),
+        ("{Conv1d: {out_channels: 2, kernel_size: 1}}", {0, 2, 8}),
+        ("{ZeroPad1d: 1}, {Conv1d: {out_channels: 2, kernel_size: 3, dilation: 3, padding: 2}}",
+         {0, 2, 3, 8}),
+    ],
+)  # fmt: skip
+def test_a_kernel_without_gaps_beside_dilated_ones_ends_their_row(plain, positions):
+    # Mehta et al. 2018, ESPNet: dilations of 1 to 16 side by side, one such module on another
+    text = spec(2 * PYRAMID.replace("PLAIN", plain), input="[2, 64]")
+    if positions is None:
+        assert gridding(text) is None
+    else:
+        taps = positions | {-one for one in positions}
+        read = {one + two for one in taps for two in taps}
+        assert gridding(text) == [2, len(read), max(read) - min(read) + 1]
+
+
 def test_a_gate_from_the_whole_map_changes_nothing():
     gate = "- branches:\n    a:\n    b: {AdaptiveAvgPool1d: 1}\n  merge: Mul".splitlines()
     fill = "- Conv1d: {out_channels: 2, kernel_size: 3}"

@@ -193,13 +193,15 @@ class Taps(NamedTuple):
 class Run(NamedTuple):
     """Layers of stride 1 behind the value `start`: what a unit reads of that on each axis.
 
-    `dilated` of them, on the path with most, are dilated convolutions, `last` being the last.
+    `dilated` of them are dilated convolutions, `last` being the last, and `plain` are kernels
+    without gaps: on the path with most of these, as they fill what others leave, then of those.
     """
 
     start: int
     axes: tuple[Taps, ...]
     dilated: int = 0
     last: Node | None = None
+    plain: int = 0
 
     def through(self, window: Window, node: Node) -> Run | None:
         """The run behind a layer with that window; None where it ends there."""
@@ -210,12 +212,14 @@ class Run(NamedTuple):
         if len(kept) < len(found):
             return None
         if dilated(node.layer):
-            return Run(self.start, kept, self.dilated + 1, node)
-        return self._replace(axes=kept)
+            return self._replace(axes=kept, dilated=self.dilated + 1, last=node)
+        pairs = zip(self.axes, kept, strict=True)
+        wider = any(behind.bits != before.bits for before, behind in pairs)
+        return self._replace(axes=kept, plain=self.plain + wider)
 
     def joined(self, other: Run) -> Run:
         """Two runs from one start that meet."""
-        most = max(self, other, key=lambda run: run.dilated)
+        most = max(self, other, key=lambda run: (run.plain, run.dilated))
         pairs = zip(self.axes, other.axes, strict=True)
         return most._replace(axes=tuple(one.joined(two) for one, two in pairs))
 
@@ -228,7 +232,8 @@ class Gridding(Rule):
 
     What to do: use dilations that fill the field, such as 1, 2, 5 with a kernel of 3, or 1, 2, 4,
     8 with a kernel of 2 or more; or let the last convolutions of the row have dilation 1. What is
-    read is counted exactly, from the last layer with a stride on, over all branches.
+    read is counted exactly, from the last layer with a stride on, over all branches. Where one
+    of these is a kernel of dilation 1, as in ESPNet, those beside it count as no row.
 
     Source: Wang et al. 2018, Understanding convolution for semantic segmentation, section 3.2.
     """
