@@ -76,6 +76,20 @@ def test_sizes_that_give_a_map():
     assert rules(answer("vgg16", "--target-output", "7"), "target")[0] == "H = 224 to 255"
 
 
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ([], "last map, layers.7: 120 x "),
+        (["--layer", "c3"], "map, layers.3: 16 x "),
+        (["--layer", "layers.3"], "map, layers.3: 16 x "),
+        (["--layer", "layers.9"], "output, layers.9: 84"),
+    ],
+)
+def test_a_map_that_is_asked_for_is_not_called_the_last(layer, words):
+    lines = ask("lenet5", *layer).output.splitlines()
+    assert [line.startswith(words) for line in lines if ", layers." in line] == [True]
+
+
 def test_lenet_has_its_weights_for_a_map_of_one_pixel():
     """Its Linear layer behind the last convolution reads 120 numbers: 32 to 35 pixels."""
     assert rules(answer("lenet5"), "same_weights") == ["H = 32 to 35", "W = 32 to 35"]
@@ -297,6 +311,7 @@ layers:
         (["resnet50", "--range", "9:3"], "must rise"),
         (["resnet50", "--target-output", "x"], "such as 7x7"),
         (["resnet50", "--target-output", "7x7x7"], "has 2 axes"),
+        (["lenet5", "--target-output", "7", "--layer", "layers.9"], "layers.9 gives a vector"),
         (["resnet50", "--layer", "nope"], "there is no layer 'nope'"),
         (["nothing_of_this_name"], "nothing_of_this_name"),
     ],

@@ -225,7 +225,8 @@ def _follow(
     value = _value(graph, traces, wish.layer)
     if value is not None:
         path = graph.values[value].path
-        sizes = sizes._replace(map=next((one for one in forms if one.path == path), None))
+        shown = next((one for one in forms if one.path == path), None)
+        sizes = sizes._replace(map=shown, named=wish.layer is not None)
     if wish.target is not None:
         sizes = sizes._replace(target=_target(graph, traces, value, wish.target))
     if wish.shown is not None:
@@ -253,6 +254,8 @@ def _target(graph: Graph, traces: list[Trace], value: int | None, wanted: Shape)
     if value is None:
         options.fail("no layer has a map with places on every axis", "name one by --layer")
     path, shape = graph.values[value].path, graph.values[value].shape or ()
+    if len(shape) == 1:
+        options.fail(f"{path} gives a vector, and that has no map", "name a layer with a map")
     if len(wanted) == 1:
         wanted *= len(traces)
     if len(wanted) != len(traces) or len(shape) != len(wanted) + 1:

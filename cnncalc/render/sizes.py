@@ -28,8 +28,9 @@ class Target(NamedTuple):
 class Sizes(NamedTuple):
     """All that is shown of one network; `others` are the shapes of the inputs for each axis alone.
 
-    `why` says why sizes were tried one by one. `map` is the last map, with its layer. `rows` are
-    those of a range: the size, the map, whether all windows fit, and what breaks.
+    `why` says why sizes were tried one by one. `map` is the last map, with its layer, or what the
+    layer gives that is `named`. `rows` are those of a range: the size, the map, whether all windows
+    fit, and what breaks.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Sizes(NamedTuple):
     axes: tuple[AxisSizes, ...]
     why: str | None = None
     map: LayerForms | None = None
+    named: bool = False
     target: Target | None = None
     rows: tuple[tuple[tuple[str, ...], ...], ...] = ()
     forms: tuple[LayerForms, ...] = ()
@@ -159,14 +161,20 @@ def text(sizes: Sizes) -> str:
         lines = list(_axis(sizes, sizes.axes[alike[0]], alike[0]))
         parts += list(aligned(("", ""), lines, frozenset()))[bool(heading) :]
     if sizes.map is not None and sizes.map.shape:
-        parts += ["", f"last map, {sizes.map.path}: {shape_text(sizes.map, letters)}"]
+        which = _kind(sizes) if sizes.named else "last map"
+        parts += ["", f"{which}, {sizes.map.path}: {shape_text(sizes.map, letters)}"]
     for alike in _groups(sizes) if sizes.rows else ():
         letter = letters[alike[0]]
-        heads = (letter, "map", "windows fit", "what breaks")
+        heads = (letter, _kind(sizes), "windows fit", "what breaks")
         parts += ["", *aligned(heads, sizes.rows[alike[0]], frozenset({letter}))]
     if sizes.forms:
         parts += ["", *_symbolic(sizes, letters)]
     return "\n".join(parts) + "\n"
+
+
+def _kind(sizes: Sizes) -> str:
+    """What the layer gives that is looked at: a vector is no map."""
+    return "output" if sizes.map and len(sizes.map.shape) == 1 else "map"
 
 
 def _groups(sizes: Sizes) -> list[list[int]]:
