@@ -212,6 +212,22 @@ def test_what_is_asked_for_need_not_be_written():
     assert layer.kernel_size == (3, 3)
 
 
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [
+        ("MaxPool2d kernel_size=3 --input 1x9x9 --output-size 3", "MaxPool2d(kernel_size=3)"),
+        (
+            "MaxPool2d padding=1 kernel_size=3 --input 1x9x9 --solve kernel_size --output-size 3",
+            "MaxPool2d(padding=1)",
+        ),
+        ("MaxPool2d --input 1x9x9 --solve kernel_size --output-size 3", "MaxPool2d"),
+        ("MaxPool2d 3 --solve input --output-size 3", "MaxPool2d(kernel_size=3)"),
+    ],
+)
+def test_what_is_asked_for_is_not_said_to_be_written(command, label):
+    assert json.loads(run(f"{command} --format json"))["layer"] == label
+
+
 def built(loaded):
     from cnncalc.pipeline import Settings, expand
 

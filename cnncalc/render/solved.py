@@ -65,18 +65,19 @@ def as_json(layer: Layer, x: Shape, found: Sequence[Solved], every_size: bool) -
         }
         for one in found
     ]
-    return _document(layer, {"solve": found[0].asked, "axes": axes})
+    asked = found[0].asked
+    return _document(layer_label(layer, without=asked), {"solve": asked, "axes": axes})
 
 
 def depth_json(layer: Layer, found: Depth) -> str:
     """The same as one JSON document."""
     known = None if found.why else found.layers
     members = {"until": found.until, "layers": known, "maps": found.maps, "why": found.why}
-    return _document(layer, members)
+    return _document(layer_label(layer), members)
 
 
-def _document(layer: Layer, members: dict[str, Any]) -> str:
-    head = {"cnncalc": __version__, "layer": layer_label(layer)}
+def _document(layer: str, members: dict[str, Any]) -> str:
+    head = {"cnncalc": __version__, "layer": layer}
     return json.dumps(head | members, indent=1) + "\n"
 
 

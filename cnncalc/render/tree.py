@@ -90,9 +90,10 @@ def label(row: Row) -> str:
     return f"{node.name}: {text}" if node.name else text
 
 
-def layer_label(layer: Layer) -> str:
-    """The type with the arguments that differ from their defaults."""
-    parts = [f"{key}={value_text(value)}" for key, value in written_arguments(layer).items()]
+def layer_label(layer: Layer, without: str | None = None) -> str:
+    """The type with the arguments that differ from their defaults, `without` one of them."""
+    written = written_arguments(layer).items()
+    parts = [f"{key}={value_text(value)}" for key, value in written if key != without]
     name = type(layer).__name__
     return f"{name}({', '.join(parts)})" if parts else name
 
