@@ -222,6 +222,7 @@ layers:
   - MaxPool2d: {kernel_size: $(spatial(c)), padding: ["$(spatial(c)[0] - 4)", 1]}
     from: c
   - ZeroPad2d: {padding: [1, "$(ks[0] - 2)", 1, 1]}
+  - MaxPool2d: {kernel_size: 3, padding: [["$(ks[0] - 2)", 1], [1, 1]]}
 """
 
 
@@ -248,6 +249,11 @@ def test_what_is_part_of_a_list_is_not_equal_to_it():
         ("layers.2", "split_size_or_sections", "[7 - 4, 4] = [3, 4]\n"),
         ("layers.3", "kernel_size", "spatial(c) = [5, 5]\n"),
         ("layers.3", "padding", "[spatial(c)[0] - 4, 1] = [1, 1]\n"),
+        (
+            "layers.5",
+            "padding",
+            "[[ks[0] - 2, 1], [1, 1]] = [[[3, 3][0] - 2, 1], [1, 1]] = [[1, 1], [1, 1]]\n",
+        ),
         ("layers.4", "padding", "[1, ks[0] - 2, 1, 1] = [1, [3, 3][0] - 2, 1, 1] = [1, 1, 1, 1]\n"),
     ],
 )

@@ -119,14 +119,13 @@ def larger(source: Source) -> Larger | None:
 
 
 def _others(graph: Graph, larger: Graph) -> tuple[Other, ...]:
-    """The weights that have another shape in the second network, those at inference first."""
+    """The weights that have another shape in the second network."""
     before, after = dict(_tensors(graph)), dict(_tensors(larger))
-    found = (
+    return tuple(
         Other(name, before.get((name, head)), after.get((name, head)), head)
         for name, head in before | after
         if before.get((name, head)) != after.get((name, head))
     )
-    return tuple(sorted(found, key=lambda one: one.head is not None))
 
 
 def _tensors(graph: Graph) -> Iterator[tuple[tuple[str, str | None], Shape]]:

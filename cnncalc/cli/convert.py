@@ -124,12 +124,11 @@ def _tell(given: Source, converted: Converted) -> None:
 def _promise(found: Larger) -> str:
     """What a larger input gives, if the weights are as good for that."""
     size = f"an input of {shape(found.input)}"
-    if found.others and found.others[0].head is None:
-        name, *sizes, _ = found.others[0]
-        before, after = (shape(one) if one else "missing" for one in sizes)
-        return f"{size} needs other weights: {name} would be {after}, not {before}"
+    for name, *sizes, head in found.others:
+        if head is None:
+            before, after = (shape(one) if one else "missing" for one in sizes)
+            return f"{size} needs other weights: {name} would be {after}, not {before}"
     outputs = ", ".join(shape(one.shape) for one in found.report.outputs)
     heads = ", ".join(dict.fromkeys(f"head {one.head}" for one in found.others))
-    return f"{size} now gives {outputs}" + (
-        f", but needs other weights in {heads}" if heads else ""
-    )
+    others = f", but needs other weights in {heads}" if heads else ""
+    return f"{size} now gives {outputs}{others}"

@@ -144,7 +144,7 @@ def _wanted(report: Report, graph: Graph, layer: str | None) -> Callable[[Row], 
 def _no_layer(report: Report, graph: Graph, layer: str) -> NoReturn:
     """End the program: no layer is meant by that word."""
     such = f"such as '{report.rows[-1].node.path}'; 'cnncalc summary' lists them"
-    if layer in {*graph.inputs, *graph.names}:
+    if layer in graph.names:
         options.fail(f"'{layer}' is an input of the network, not a layer", such)
     made = [name for name, index in graph.names.items() if graph.values[index].producer is not None]
     known = [*made, *(row.node.path for row in report.rows)]
