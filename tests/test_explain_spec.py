@@ -398,6 +398,9 @@ def test_an_assumed_shape_is_marked():
     Path("broken.yaml").write_text(f"{BROKEN}  - Add: [input, prev]\n", encoding="utf-8")
     assert " 4 x 6 x 6 (assumed) from layers.1\n" in run("broken.yaml", "layers.2", code=1)
     assert " 4 x 6 x 6 from layers.0\n" in run("broken.yaml", "layers.1", code=1)
+    loop = "layers: [{for: w, in: $no, Linear: $w}, ReLU]"
+    Path("unknown.yaml").write_text(f"cnncalc: 1\ninput: [3, 8, 8]\n{loop}\n", encoding="utf-8")
+    assert " ? from layers.0[0]\n" in run("unknown.yaml", "layers.1", code=1)
     shown = run("broken.yaml", "layers.4", "--format", "markdown", code=1)
     assert "3 x 8 x 8 from input`<br>`144 (assumed) from layers.3`" in shown
 

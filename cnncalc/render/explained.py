@@ -141,7 +141,7 @@ def _inputs(one: Explained) -> Iterator[str]:
     """The shapes of its inputs, and where they come from."""
     found = zip(one.row.in_shapes, one.assumed, one.row.input_paths, strict=True)
     for sizes, assumed, path in found:
-        yield f"{shape(sizes)}{' (assumed)' if assumed else ''} from {path}"
+        yield f"{shape(sizes)}{' (assumed)' if sizes and assumed else ''} from {path}"
 
 
 def _entries(one: Explained) -> list[Entry]:
