@@ -99,7 +99,7 @@ def unread(axis: Sliding, n: int, out: int, formula: Formula) -> tuple[str, ...]
     reach = max(padded, (out - 1) * axis.stride + axis.extent)
     if reach > (MOST_LOOKED_AT if axis.mode == "constant" else MOST_LOOKED_AT >> 6):
         return (f"what is never read is not looked for in {reach:,} positions",)
-    whole = _unread(axis._replace(before=0, mode="constant"), padded, out)
+    whole = _unread(axis._replace(before=0), padded, out)
     left, right = whole & (1 << before) - 1, whole >> before + n
     notes = []
     if of_input := _unread(axis, n, out):
