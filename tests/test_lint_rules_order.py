@@ -408,13 +408,17 @@ def test_a_depthwise_convolution_is_reported_where_no_output_sees_two_channels(b
         ((DEPTHWISE, "Add: [prev, input]", PLAIN), 0),
         ((DEPTHWISE + "\n  name: x", PLAIN, "Add: [prev, x]"), 0),
         ((DEPTHWISE, "Add: [prev, input]", "ReLU", "Add: [prev, input]", PLAIN), 1),
+        ((DEPTHWISE, "Concat: [prev, input]", "Tanh:\n  name: x", "Add: [prev, x]", PLAIN), 0),
+        ((DEPTHWISE, "Add: [prev, input]", "Add: [prev, shift]", PLAIN), 0),
+        ((DEPTHWISE, "Add: [prev, shift]", "Add: [prev, shift]", "ReLU"), 1),
         ((DEPTHWISE, "Mul: [prev, input]", "Mul: [prev, input]", "Add: [prev, input]", PLAIN), 0),
         (("Conv2d: {out_channels: 4, kernel_size: 3, groups: 2}", "ReLU"), 0),
         ((DEPTHWISE.replace("out_channels: 4", "out_channels: 8"), "ReLU"), 1),
     ],
 )
 def test_mixing_behind_one_merge_counts(layers, count):
-    assert len(findings(chain(*layers), "CNN307")) == count
+    shift = ("AdaptiveAvgPool2d: 1\n  name: shift", "Identity:\n  from: input")
+    assert len(findings(chain(*shift, *layers), "CNN307")) == count
 
 
 def test_a_convolution_of_one_channel_is_not_depthwise():

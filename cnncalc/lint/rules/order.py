@@ -19,7 +19,7 @@ from cnncalc.layers.activation import (
 from cnncalc.layers.conv import ConvNd, ConvTransposeNd, LocallyConnectedNd
 from cnncalc.layers.dropout import DropoutBase
 from cnncalc.layers.linear import Identity, Linear, Reshaping, Scale
-from cnncalc.layers.merge import Merge, Mul
+from cnncalc.layers.merge import Concat, Merge, Mul
 from cnncalc.layers.norm import BatchNormNd, InstanceNormNd, SetNorm
 from cnncalc.layers.opaque import Opaque
 from cnncalc.layers.pad import PadNd
@@ -72,7 +72,7 @@ WITHOUT_BIASES = ("output", "outputs", "shape", "stride", "receptive_field", "ma
 
 
 def _counts_biases(promise: str) -> bool:
-    """Whether a number of `expect` or `budget`, such as `params` or `stem.shape`, has them in it."""
+    """Whether a number of `expect` or `budget`, such as `stem.params`, has them in it."""
     return promise.split(".")[-1].split("[")[0] not in WITHOUT_BIASES
 
 
@@ -548,8 +548,8 @@ class DepthwiseWithoutPointwise(Rule):
     convolution to combine them. Without one the channels are as many separate networks.
 
     What to do: put a convolution with `kernel_size: 1` behind it. It may stand behind one merge,
-    as in ConvMixer, but no farther. A gate (Mul) does not count, nor does what adds one value to
-    each channel, as the style of a StyleGAN does.
+    as in ConvMixer, but no farther. A gate (Mul) does not count, nor does a Concat, as in GhostNet,
+    or what adds one value to each channel, as the style of a StyleGAN does.
 
     Source: Howard et al. 2017, MobileNets, section 3.1.
     """
@@ -581,6 +581,19 @@ layers:
   - LeakyReLU: 0.2
   - Add: [prev, shift]
   - Conv2d: {out_channels: 16, kernel_size: 3}
+""",
+        """\
+cnncalc: 1
+input: [16, 32, 32]
+layers:
+  - branches:
+      map:
+      ghost: {Conv2d: {out_channels: 16, kernel_size: 3, padding: 1, groups: 16}}
+    merge: Concat
+    name: first
+  - Tanh
+  - Add: [prev, first]
+  - Conv2d: {out_channels: 16, kernel_size: 1}
 """,
     )
     bad = (
@@ -622,8 +635,8 @@ layers:
 
     @staticmethod
     def _joins(row: Row) -> bool:
-        """Whether a layer merges maps; what scales or shifts each channel as a whole does not."""
-        if not isinstance(row.node.layer, Merge) or isinstance(row.node.layer, Mul):
+        """Whether a layer makes one map of several; a shift of whole channels is no map."""
+        if not isinstance(row.node.layer, Merge) or isinstance(row.node.layer, Mul | Concat):
             return False
         sizes = [prod(shape[1:]) for shape in row.in_shapes if shape]
         return min(sizes, default=1) == max(sizes, default=1)
