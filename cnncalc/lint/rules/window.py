@@ -452,7 +452,8 @@ class EvenKernelShift(Rule):
 
     Why it matters: there is no middle tap, so that each output lies between two positions. `same`
     puts the odd row of padding at the end, and all shifts add up over the layers; equal padding on
-    both sides grows the map instead. What is added to an unshifted branch no longer fits it.
+    both sides grows the map instead. What is added to an unshifted branch no longer fits it. Less
+    padding, with which the map shrinks, is no try to keep its place: PatchGAN's 4x4 are exempt.
 
     What to do: use an odd kernel. Where the even one is meant, write the padding of each side, as
     in `padding: [[1, 2], [1, 2]]`, and turn it around in every other layer.
@@ -480,6 +481,12 @@ input: [3, 32, 32]
 layers:
   - Conv2d: {out_channels: 8, kernel_size: 4, stride: 2, padding: 1}
 """,
+        """\
+cnncalc: 1
+input: [256, 32, 32]
+layers:
+  - Conv2d: {out_channels: 512, kernel_size: 4, padding: 1}
+""",
     )
     bad = (
         """\
@@ -504,8 +511,8 @@ layers:
             found = [
                 axis
                 for axis in axes(row)
-                if axis.stride == 1 and axis.extent % 2 == 0 and (same or axis.before == axis.after)
-                if axis.before + axis.after
+                if axis.stride == 1 and axis.extent % 2 == 0
+                if same or axis.before == axis.after >= axis.extent / 2
             ]
             if found:
                 padding = "padding 'same'" if same else f"padding {found[0].before} on both sides"
