@@ -116,6 +116,7 @@ PYRAMID = """
         ("{Conv1d: {out_channels: 2, kernel_size: 3, padding: same}}", None),
         ("{MaxPool1d: {kernel_size: 3, stride: 1, padding: 1}}", None),
         ("", {0, 2, 8}),
+        ("{ZeroPad1d: {padding: [2, -2]}}", {0, 2, 8}),
         ("{Conv1d: {out_channels: 2, kernel_size: 1}}", {0, 2, 8}),
         ("{ZeroPad1d: 1}, {Conv1d: {out_channels: 2, kernel_size: 3, dilation: 3, padding: 2}}",
          {0, 2, 3, 8}),
