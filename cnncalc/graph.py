@@ -96,6 +96,10 @@ class Graph(NamedTuple):
         found = tuple([self.values[index].shape for index in indices])
         return None if None in found else cast("tuple[Shape, ...]", found)
 
+    def assumed(self, indices: tuple[int, ...]) -> bool:
+        """Whether one of these values rests on a guess."""
+        return True in [self.values[index].assumed for index in indices]
+
     def inference_outputs(self) -> Iterator[Output]:
         """The outputs that exist at inference."""
         return (output for output in self.outputs if not output.train_only)

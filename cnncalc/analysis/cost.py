@@ -100,8 +100,7 @@ def _cost(
     graph: Graph, node: Node, gradients: frozenset[int], counts: Callable[..., _Counts]
 ) -> Cost | None:
     shapes = graph.shapes(node.inputs)
-    unsure = any(graph.values[index].assumed for index in node.outputs)
-    if node.layer is None or shapes is None or unsure:
+    if node.layer is None or shapes is None or graph.assumed(node.outputs):
         return None
     found = counts(node.layer, *shapes)
     arrives = not gradients.isdisjoint(node.outputs)

@@ -7,13 +7,15 @@ be fractions they are exact `Fraction`s.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.analysis import phases
 from cnncalc.analysis.phases import Phases
 from cnncalc.graph import Graph, Node
-from cnncalc.layer import Shape
-from cnncalc.window import POINT, Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole
+from cnncalc.layer import Layer, Shape
+from cnncalc.window import POINT, Adaptive, Axis, Reach, Resized, Sliding, Transposed, Whole, Window
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -109,8 +111,9 @@ def receptive_fields(graph: Graph, source: int | None = None) -> tuple[Field | N
     if source is None or image is None or len(image) < 2:
         return tuple(fields)
     fields[source] = Field(tuple(AxisField(1, 1, 0) for _ in image[1:]))
+    windows = cache(_windows)  # networks repeat layers
     for node in graph.nodes:
-        found = _field(graph, node, fields, image[1:])
+        found = _field(graph, node, fields, image[1:], windows)
         for index in node.outputs:
             fields[index] = found
     return tuple(fields)
@@ -134,17 +137,27 @@ def network_field(graph: Graph, fields: tuple[Field | None, ...]) -> Field | Non
     return None
 
 
-def _field(graph: Graph, node: Node, fields: list[Field | None], image: Shape) -> Field | None:
+def _windows(layer: Layer, *shapes: Shape) -> tuple[Window, ...]:
+    return layer.windows(*shapes)
+
+
+def _field(
+    graph: Graph,
+    node: Node,
+    fields: list[Field | None],
+    image: Shape,
+    windows: Callable[..., tuple[Window, ...]],
+) -> Field | None:
     shapes = graph.shapes(node.inputs)
     if node.layer is None or shapes is None:
         return UNKNOWN
-    if any(graph.values[index].assumed for index in node.outputs):
+    if graph.assumed(node.outputs):
         return UNKNOWN
     before = [fields[index] for index in node.inputs]
     if UNKNOWN in before:
         return UNKNOWN
     found: Field | None = None
-    for window, shape, field in zip(node.layer.windows(*shapes), shapes, before, strict=True):
+    for window, shape, field in zip(windows(node.layer, *shapes), shapes, before, strict=True):
         if field is not None:
             one = _through(window, shape, field, image, node)
             if one is UNKNOWN:

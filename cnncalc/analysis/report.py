@@ -363,7 +363,7 @@ def _row(graph: Graph, node: Node, cost: Cost | None, fields: tuple[Field | None
         input_paths=tuple([value.path for value in inputs]),
         in_shapes=tuple([value.shape for value in inputs]),
         out_shapes=tuple([value.shape for value in outputs]),
-        assumed=any(value.assumed for value in outputs),
+        assumed=graph.assumed(node.outputs),
         cost=cost,
         field=None if field is UNKNOWN else field,
     )

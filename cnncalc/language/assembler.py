@@ -56,7 +56,7 @@ class Assembler:
             self.report("CNN008", message, name.span, context)
             raise FullError
         made = self.instantiator.layer(name, given, len(tensors), context)
-        inputs = tuple(self.existing(tensor) for tensor in tensors)
+        inputs = tuple([self.existing(tensor) for tensor in tensors])
         shapes, assumed, problem = self.infer(made, inputs, name, given, context)
         first = len(self.values)
         for number, shape in enumerate(shapes):

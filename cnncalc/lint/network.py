@@ -67,9 +67,9 @@ class Network:
 
     def following(self, row: Row) -> tuple[Row, ...]:
         """The layers that read what this one makes."""
-        first, *others = row.node.outputs
-        found = self.readers.get(first, ())
-        return found + tuple(one for index in others for one in self.readers.get(index, ()))
+        if len(row.node.outputs) == 1:
+            return self.readers.get(row.node.outputs[0], ())
+        return tuple(one for index in row.node.outputs for one in self.readers.get(index, ()))
 
     def preceding(self, row: Row) -> tuple[Row, ...]:
         """The layers that make what this one reads."""
