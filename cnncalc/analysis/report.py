@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.analysis.cost import Cost, costs, elements
 from cnncalc.analysis.depth import depth
@@ -20,6 +19,9 @@ from cnncalc.analysis.receptive_field import UNKNOWN, Field, network_field, rece
 from cnncalc.graph import Graph, Node
 from cnncalc.layer import BackwardMacs, Shape
 from cnncalc.problem import Problem
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 BITS = {
     "float64": 64,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +14,9 @@ from cnncalc.pipeline import analyse
 from cnncalc.render import columns as render_columns
 from cnncalc.render.tree import Line, lines, tree
 from cnncalc.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 SORTS = {"params": "params", "macs": "macs", "memory": "memory", "time": "time"}
 
@@ -38,6 +40,8 @@ def _sparsity(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         return None
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", value):
         raise click.BadParameter(f"'{value}' is not a share such as 90% or 0.9", ctx, param)
+    from fractions import Fraction  # paid for only by the option
+
     share = Fraction(value.rstrip("%")) / (100 if value.endswith("%") else 1)
     if share >= 1:
         help = f"; write {value}%" if not value.endswith("%") and share < 100 else ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Row
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from cnncalc import quantity
 from cnncalc.analysis.report import Report
 from cnncalc.language.document import Document, Node, Scalar, Sequence, source
 from cnncalc.problem import Edit
 from cnncalc.quantity import Quantity
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 DIGITS = 4
 """Of a number that has no end."""
@@ -76,6 +79,8 @@ def _units(like: Quantity) -> dict[str, int]:
 def _about(value: int | Fraction, digits: int, units: dict[str, int]) -> str:
     """`~` and a number of so many digits, with the largest suffix that leaves it above 1."""
     suffix = [name for name, scale in units.items() if scale <= max(value, 1)][-1]
+    from fractions import Fraction  # only a rounded number needs it
+
     share = Fraction(value) / units[suffix]
     decimals = max(0, digits - len(str(int(share))))
     return f"~{_decimal(round(share * 10**decimals), decimals)}{suffix}"
