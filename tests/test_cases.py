@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cnncalc.cli import group
 from cnncalc.language.builder import Settings
 from cnncalc.pipeline import analyse, load
 from cnncalc.render.text import messages
@@ -35,3 +37,31 @@ def test_messages_of_a_mistake(path):
 
 def test_there_are_cases():
     assert len(CASES) >= 20
+
+
+COMMANDS = (
+    "summary --format json",
+    "compare",
+    "compare --conventions",
+    "diff lenet5",
+    "receptive-field",
+    "receptive-field --format json",
+    "receptive-field --layer layers.2 --unit 0,0",
+    "receptive-field --layer layers.3 --unit 0",
+    "sizes",
+    "explain",
+    "explain --format html",
+    "convert --fully-convolutional",
+    "expect",
+    "lint --select ALL --diff --unsafe-fixes",
+    "verify",
+    "check-gradients",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_shows_a_traceback(command):
+    for path in CASES:
+        result = CliRunner().invoke(group, [*command.split(), str(path)])
+        assert result.exit_code in (0, 1, 2), path.name
+        assert result.exception is None or isinstance(result.exception, SystemExit), path.name

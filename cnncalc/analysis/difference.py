@@ -183,7 +183,7 @@ def _cost(old: Written, new: Written) -> int:
 
 
 class _Wiring:
-    """Where layers take their inputs from, in both networks."""
+    """Where layers take their inputs from, in both networks; what is missing is nowhere."""
 
     def __init__(self, old: Report, new: Report, matches: Mapping[int, int]) -> None:
         self.old, self.new, self.matches = old, new, matches
@@ -205,7 +205,7 @@ class _Wiring:
 
     def _kept_before(self, paths: Sequence[str]) -> list[tuple[int, int]]:
         """Tensors of the old network that the new one has, as it has them."""
-        found = (self.before[path] for path in paths)
+        found = (self.before[path] for path in paths if path in self.before)
         return [
             (self.matches.get(node, node), port)
             for node, port in found
@@ -214,7 +214,7 @@ class _Wiring:
 
     def _kept_after(self, paths: Sequence[str]) -> list[tuple[int, int]]:
         """Tensors of the new network that the old one has."""
-        found = (self.after[path] for path in paths)
+        found = (self.after[path] for path in paths if path in self.after)
         return [
             (node, port)
             for node, port in found

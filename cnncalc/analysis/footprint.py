@@ -29,7 +29,7 @@ def footprints(graph: Graph, source: int) -> tuple[Region | None, ...]:
 
 def _footprint(graph: Graph, node: Node, source: int, found: list[Region | None]) -> Region | None:
     before, after = graph.shapes(node.inputs), graph.shapes(node.outputs)
-    if node.layer is None or before is None or after is None:
+    if node.layer is None or before is None or after is None or graph.assumed(node.outputs):
         return None
     kept = prod(after[0]) == sum(map(prod, before))
     whole = graph.values[source].shape or ()

@@ -81,7 +81,7 @@ def too_large(graph: Graph) -> Shape | None:
 def _padded(graph: Graph, node: Node) -> Iterator[Shape]:
     """The maps on which a layer's windows lie, with what they reach beyond."""
     before, after = graph.shapes(node.inputs), graph.shapes(node.outputs)
-    if node.layer is None or before is None or after is None:
+    if node.layer is None or before is None or after is None or graph.assumed(node.outputs):
         return
     for x, window in zip(before, node.layer.windows(*before), strict=True):
         if isinstance(window, tuple) and len(window) == len(x) - 1 == len(after[0]) - 1:
