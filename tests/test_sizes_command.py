@@ -342,3 +342,11 @@ def test_a_range_shows_every_size():
     assert [bool(row["breaks"]) for row in rows] == [True, True, False, False]
     assert [row["windows_fit"] for row in rows] == ["no", "no", "yes", "no"]
     assert rows[2]["map"] == "256 x 1 x 6"
+
+
+def test_where_weights_fit_only_sizes_that_are_too_large_nothing_is_said_of_them(tmp_path):
+    text = spec("- MaxPool2d: 2\n- Flatten\n- Linear: 2", input="[1, 100000, 28]")
+    height, width = answer(text=text, tmp_path=tmp_path)["axes"]
+    assert height["legal"]["rule"] == "H >= 2"
+    assert height["same_weights"] is None
+    assert width["same_weights"]["rule"] == "W = 28 to 29"

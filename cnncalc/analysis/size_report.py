@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from cnncalc.analysis.course import Course, reduced, together
+from cnncalc.analysis.course import Course, IrregularError, reduced, together
 from cnncalc.analysis.size_rules import Product, equal, neighbours, product, rule
 from cnncalc.analysis.sizes import Axis, Failure, Trace, plain, resized
 from cnncalc.graph import Graph
@@ -43,7 +43,10 @@ def followed(graph: Graph, trace: Trace, others: Mapping[str, Shape]) -> AxisSiz
         return plain(graph, inputs)[1]
 
     breaks = _breaks(axis, trace.legal, middle, others, attempt)
-    weights = _same_weights(trace, base)
+    try:
+        weights = _same_weights(trace, base)
+    except IrregularError:  # only at sizes that are too large to be listed
+        weights = None
     return AxisSizes(axis, base, trace.legal, trace.trains, breaks, trace.fits, weights)
 
 
@@ -82,7 +85,10 @@ def _breaks(
 
 
 def _same_weights(trace: Trace, base: int) -> Course | None:
-    """Where every layer has as many parameters as for the base; None: not known."""
+    """Where every layer has as many parameters as for the base; None: not known.
+
+    Raises IrregularError.
+    """
     parts = [trace.legal]
     for step in trace.steps:
         entry = step.params.at(base) if step.params else None
