@@ -272,3 +272,22 @@ def test_help_shows_examples_a_line_each(name):
     assert "\\b" not in found.output
     examples = [line for line in found.output.splitlines() if line.startswith("  cnncalc ")]
     assert len(examples) >= 2
+
+
+@pytest.mark.parametrize("command", ["summary", "lint", "explain", "schema", "diff lenet5"])
+@pytest.mark.parametrize("text", [GOOD, '{"cnncalc": 1, "input": [8], "layers": ["ReLU"]}'])
+def test_an_output_never_takes_the_place_of_a_spec(tmp_path, command, text):
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    given = () if command == "schema" else (str(path),)
+    result = CliRunner().invoke(group, [*command.split(), *given, "--output", str(path)])
+    assert result.exit_code == 2
+    assert f"'{path}' is a spec, and is not overwritten" in " ".join(result.output.split())
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_an_output_takes_the_place_of_another_one(tmp_path):
+    path = tmp_path / "report.json"
+    for _ in range(2):
+        command = ["summary", "lenet5", "--format", "json", "--output", str(path)]
+        assert CliRunner().invoke(group, command).exit_code == 0

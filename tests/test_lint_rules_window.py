@@ -9,6 +9,7 @@ from hypothesis import example, given, strategies as st
 from lint_helpers import check, findings, network, place, places
 
 from cnncalc.lint import rules
+from cnncalc.lint.rules.window import MOST_WINDOWS, Axis
 
 RULES = rules.catalogue()
 
@@ -275,3 +276,24 @@ def test_nothing_is_said_of_layers_that_are_not_sure(code):
     assert [problem.code for problem in compute(text).problems] == ["CNN102"]
     for one in (text, "layers: ["):
         assert check(network(loaded(one)), [RULES[code]()]) == ()
+
+
+SIZES = st.integers(1, 9)
+
+
+@given(SIZES, SIZES, SIZES, SIZES, st.integers(0, 20), st.integers(0, 20))
+def test_idle_taps_one_by_one(n, kernel, stride, dilation, before, after):
+    extent = dilation * (kernel - 1) + 1
+    starts = range(-before, n + after - extent + 1, stride)
+    if starts:
+        axis = Axis("width", n, len(starts), kernel, stride, dilation, before, after)
+        taps = ([start + t * dilation for start in starts] for t in range(kernel))
+        assert axis.idle == sum(not any(0 <= i < n for i in reads) for reads in taps)
+
+
+def test_kernels_of_any_size_are_counted_at_once():
+    big = spec("- Conv2d: {out_channels: 1, kernel_size: 2000000001, padding: 1000000000}")
+    [problem] = findings(big, "CNN205")
+    assert problem.message.startswith("1999999970 of 2000000001 taps")  # 16 windows reach 31
+    apart = Axis("width", 2, MOST_WINDOWS + 1, 3, 3, 1, 9, 3 * MOST_WINDOWS)
+    assert apart.idle == 0  # of so many windows that are apart, nothing is said

@@ -6,6 +6,7 @@ from itertools import product as pairs
 import pytest
 from click.testing import CliRunner
 from helpers import compute, loaded, spec
+from hypothesis import given, strategies as st
 from test_sizes import graph_of
 
 from cnncalc import source
@@ -350,3 +351,19 @@ def test_where_weights_fit_only_sizes_that_are_too_large_nothing_is_said_of_them
     assert height["legal"]["rule"] == "H >= 2"
     assert height["same_weights"] is None
     assert width["same_weights"]["rule"] == "W = 28 to 29"
+
+
+@given(st.lists(st.sampled_from([None, ()]), min_size=1, max_size=9), st.data())
+def test_neighbours_are_those_that_a_search_of_all_finds(entries, data):
+    course = Course(tuple(entries), data.draw(st.integers(1, len(entries))))
+    n = data.draw(st.integers(1, 40))
+    failing = [m for m in range(1, 80) if course.at(m) is None]
+    below, above = [m for m in failing if m < n], [m for m in failing if m > n]
+    assert list(neighbours(course, n)) == [*below[-1:], *above[:1]]
+
+
+def test_a_size_of_any_length_is_answered_at_once(tmp_path):
+    text = spec("- Conv2d: {out_channels: 1, kernel_size: 3}", input="[1, 2000000000, 9]")
+    height, _ = answer(text=text, tmp_path=tmp_path)["axes"]
+    assert height["legal"]["rule"] == "H >= 3"
+    assert [one["size"] for one in height["breaks"]] == [2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from math import gcd, prod
 from typing import NamedTuple
 
@@ -40,7 +41,9 @@ def rule(course: Course) -> Rule:
 
 def neighbours(course: Course, n: int) -> Iterator[int]:
     """The nearest sizes below and above n without an entry, where there are any."""
-    below = (m for m in range(n - 1, 0, -1) if course.at(m) is None)
+    turn = n - course.period  # what is below it, and steady, comes again above it
+    lower = chain(range(n - 1, max(0, turn - 1), -1), range(min(turn, course.start) - 1, 0, -1))
+    below = (m for m in lower if course.at(m) is None)
     last = max(n, course.start) + course.period
     above = (m for m in range(n + 1, last + 1) if course.at(m) is None)
     yield from (m for found in (below, above) if (m := next(found, 0)))

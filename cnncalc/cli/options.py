@@ -26,6 +26,9 @@ from cnncalc.suggest import did_you_mean
 MOST_THREADS = 8
 """Without --threads: each has data of its own, which may be large."""
 
+# at the start of a line, with the version as a number: a JSON report has a text there
+_SPEC = re.compile(rb"""^(?:\xef\xbb\xbf)?(?:\{\s*)?["']?cnncalc["']?\s*:\s*\d""", re.MULTILINE)
+
 _SHAPE = re.compile(r"\d+(?:[x,]\d+)*")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -290,15 +293,23 @@ def make_sizing(
 
 
 def write(result: str, output: str | None) -> None:
-    """Put a result on standard output, or whole into a file."""
+    """Put a result on standard output, or whole into a file, which must not be a spec."""
     if output is None:
         click.echo(result, nl=False)
         return
     try:
+        if _is_spec(Path(output)):
+            fail(f"'{output}' is a spec, and is not overwritten", "name another file")
         # names of files may hold bytes that are no text
         Path(output).write_text(result, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         fail(f"cannot write '{output}': {(error.strerror or str(error)).lower()}")
+
+
+def _is_spec(path: Path) -> bool:
+    """Whether a file says of itself that it is a spec."""
+    named = path.suffix in (".yaml", ".yml", ".json")
+    return named and path.is_file() and _SPEC.search(path.read_bytes()) is not None
 
 
 def report_problems(problems: Sequence[Problem], loaded: Mapping[str, Loaded]) -> bool:

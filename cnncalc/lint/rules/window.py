@@ -21,6 +21,9 @@ AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """What the spatial axes are called, by their number."""
 
 
+MOST_WINDOWS = 100_000
+
+
 class Axis(NamedTuple):
     """The windows of a layer on one axis: from `n` positions to `out`, padded on both sides."""
 
@@ -58,16 +61,22 @@ class Axis(NamedTuple):
 
     @property
     def idle(self) -> int:
-        """Taps that lie in the padding in every window."""
+        """Taps that lie in the padding in every window; 0 where these are too many to look at."""
         if not self.before and not self.after:
             return 0
-        return sum(not self._reads(tap) for tap in range(self.kernel))
+        if self.stride <= self.n:  # windows leave out nothing between the first and the last
+            first, last = self._reading(self.out - 1)[0], self._reading(0)[1]
+            return self.kernel - max(0, last - first + 1)
+        if self.out > MOST_WINDOWS:
+            return 0
+        spans = (self._reading(window) for window in range(self.out))
+        return self.kernel - sum(max(0, last - first + 1) for first, last in spans)
 
-    def _reads(self, tap: int) -> bool:
-        """Whether a tap lies on a position of the input in some window."""
-        ahead = self.before - tap * self.dilation  # how far before the input the tap begins
-        last = min(self.out - 1, (self.n - 1 + ahead) // self.stride)
-        return max(0, -(-ahead // self.stride)) <= last
+    def _reading(self, window: int) -> tuple[int, int]:
+        """The first and the last tap of a window that lie on positions of the input."""
+        ahead = self.before - window * self.stride  # how far before the input the window begins
+        first, last = -(-ahead // self.dilation), (ahead + self.n - 1) // self.dilation
+        return max(0, first), min(self.kernel - 1, last)
 
 
 def axes(row: Row) -> tuple[Axis, ...]:
