@@ -286,8 +286,14 @@ def test_an_output_never_takes_the_place_of_a_spec(tmp_path, command, text):
     assert path.read_text(encoding="utf-8") == text
 
 
-def test_an_output_takes_the_place_of_another_one(tmp_path):
-    path = tmp_path / "report.json"
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("report.json", "summary lenet5 --format json"),
+        ("findings.yaml", "lint lenet5 --format json"),
+    ],
+)
+def test_an_output_takes_the_place_of_another_one(tmp_path, name, command):
     for _ in range(2):
-        command = ["summary", "lenet5", "--format", "json", "--output", str(path)]
-        assert CliRunner().invoke(group, command).exit_code == 0
+        words = [*command.split(), "--output", str(tmp_path / name)]
+        assert CliRunner().invoke(group, words).exit_code == 0

@@ -451,3 +451,26 @@ def test_standard_input_is_chosen_like_a_file():
         result = CliRunner().invoke(group, ["lint", "-", "--stdin-filename", name, *options], given)
         assert result.stdout.count("CNN202") == found
         assert result.exit_code == 0
+
+
+UNUSED = """\
+cnncalc: 1
+input: [3, 8, 8]
+vars: {{kernel: {}, idle: 1}}
+layers:
+  - Conv2d: {{out_channels: 8, kernel_size: $kernel}}
+variants:
+  other: {{set: {{kernel: {}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kernels", "where"), [((3, 99), "as written"), ((99, 3), "in variant other"), ((3, 5), None)]
+)
+def test_what_is_read_once_for_all_networks_is_said_of_those_without_errors(kernels, where):
+    Path("net.yaml").write_text(UNUSED.format(*kernels), encoding="utf-8")
+    said = "variable 'idle' is never used" + (f" ({where} only)" if where else "")
+    found = concise("net.yaml", "--select", "CNN106")
+    assert [line for line in found if "CNN106" in line] == [
+        f"net.yaml:3:{20 if kernels[0] == 99 else 19}: warning CNN106 unused-definition: {said}"
+    ]

@@ -308,8 +308,7 @@ def write(result: str, output: str | None) -> None:
 
 def _is_spec(path: Path) -> bool:
     """Whether a file says of itself that it is a spec."""
-    named = path.suffix in (".yaml", ".yml", ".json")
-    return named and path.is_file() and _SPEC.search(path.read_bytes()) is not None
+    return path.is_file() and _SPEC.search(path.read_bytes()) is not None
 
 
 def report_problems(problems: Sequence[Problem], loaded: Mapping[str, Loaded]) -> bool:

@@ -66,7 +66,7 @@ class Axis(NamedTuple):
             return 0
         if self.stride <= self.n:  # windows leave out nothing between the first and the last
             first, last = self._reading(self.out - 1)[0], self._reading(0)[1]
-            return self.kernel - max(0, last - first + 1)
+            return self.kernel - (last - first + 1)
         if self.out > MOST_WINDOWS:
             return 0
         spans = (self._reading(window) for window in range(self.out))
