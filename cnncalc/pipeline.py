@@ -92,11 +92,6 @@ def rebuilder(loaded: Loaded, settings: Settings) -> Callable[[Mapping[str, Shap
     return rebuild
 
 
-def inputs_of(loaded: Loaded) -> tuple[str, ...]:
-    """The names of the model's inputs."""
-    return tuple(name for name, _ in loaded.spec.inputs) if loaded.spec else ()
-
-
 def variants_of(loaded: Loaded) -> Mapping[str, Variant]:
     """The variants by name; a variant that was named in place of its spec has none."""
     return loaded.spec.variants if loaded.spec and not loaded.variant else {}

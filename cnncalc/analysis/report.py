@@ -309,7 +309,6 @@ def report(
     *,
     variant: str | None = None,
     sizing: Sizing | None = None,
-    problems: tuple[Problem, ...] = (),
 ) -> Report:
     """Compute all numbers of a network."""
     sizing = sizing or Sizing()
@@ -330,7 +329,6 @@ def report(
         ),
         totals=Totals(graph, rows, sizing),
         field=network_field(graph, fields),
-        problems=problems,
     )
 
 
